@@ -1,0 +1,45 @@
+# Two commands for a stranger: `make demo` runs the main job, `make test` passes the tests.
+# Both make .venv in the checkout first; constraints.txt pins every version.
+PYTHON ?= python3.11
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: setup demo test lint types layers unit contract integration constraints clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[all,dev]'
+	touch $@
+
+demo: setup
+	@sh scripts/prometheus
+	$(BIN)/barista demo $(ARGS)
+
+test: setup lint types layers unit contract integration
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+types: setup
+	$(BIN)/mypy
+layers: setup
+	$(BIN)/lint-imports
+unit: setup
+	$(BIN)/pytest tests/unit
+contract: setup
+	$(BIN)/pytest tests/contract
+integration: setup
+	@sh scripts/prometheus
+	$(BIN)/pytest tests/integration
+
+# Pins anew: versions only, no download addresses.
+constraints: setup
+	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --all-extras --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --no-header pyproject.toml -o constraints.txt
+	$(BIN)/uv pip freeze | grep '^uv==' >> constraints.txt
+
+clean:
+	rm -rf .venv demo-output

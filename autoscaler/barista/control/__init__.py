@@ -1,0 +1,1 @@
+"""Control: the cycle, surge, learning, memory and explanation."""

@@ -1,0 +1,1 @@
+"""Load: arrivals from traces, and the open-loop client that sends them."""

@@ -1,0 +1,1 @@
+"""Planning: posing the problem, the planner host, and the greedy planner that needs no solver."""

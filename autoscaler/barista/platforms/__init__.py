@@ -1,0 +1,1 @@
+"""Platforms: where services run; each has its observing and its acting side together."""

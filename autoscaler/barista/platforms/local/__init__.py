@@ -1,0 +1,1 @@
+"""The local platform: real model-server processes on one machine, no Kubernetes."""

@@ -1,0 +1,54 @@
+"""Finds forecasters and planners by name: entry points of the installed distributions.
+
+A distribution offers a plug-in by an entry point in the group ``barista.forecasters`` or
+``barista.planners`` that names a callable taking the options as keyword arguments. Built-in
+plug-ins (`barista_plugins`) are found the same way and get nothing that an outside one does not.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+FORECASTERS = "barista.forecasters"
+PLANNERS = "barista.planners"
+
+
+class PluginError(Exception):
+    """A plug-in is unknown, cannot be imported (an extra is missing), or refuses its options."""
+
+
+def plugin_names(group: str) -> tuple[str, ...]:
+    """Names of the installed plug-ins of `group`, sorted."""
+    return tuple(sorted({entry.name for entry in entry_points(group=group)}))
+
+
+def load_plugin(group: str, name: str, options: Mapping[str, object] | None = None) -> Any:
+    """The plug-in `name` of `group`, made from its `options`. PluginError says what is wrong."""
+    kind = group.removeprefix("barista.").removesuffix("s")
+    make = _factory(_find(group, name, kind), kind)
+    try:
+        return make(**(options or {}))
+    except TypeError as error:
+        raise PluginError(f"{kind} {name!r}: options {dict(options or {})}: {error}") from error
+
+
+def _find(group: str, name: str, kind: str) -> EntryPoint:
+    found = [entry for entry in entry_points(group=group) if entry.name == name]
+    if not found:
+        known = ", ".join(plugin_names(group)) or "none"
+        raise PluginError(f"{kind} {name!r}: no such plug-in installed; known: {known}")
+    return found[0]
+
+
+def _factory(entry: EntryPoint, kind: str) -> Callable[..., Any]:
+    try:
+        make: Callable[..., Any] = entry.load()
+    except ImportError as error:
+        missing = error.name or str(error)
+        raise PluginError(
+            f"{kind} {entry.name!r}: cannot be imported: {missing} is missing;"
+            f" install its extra: pip install 'knative-barista[{entry.name}]'"
+        ) from error
+    if not callable(make):
+        raise PluginError(f"{kind} {entry.name!r}: entry point {entry.value} is not callable")
+    return make

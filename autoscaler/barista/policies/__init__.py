@@ -1,0 +1,1 @@
+"""Rivals: other policies that turn a situation into decisions."""

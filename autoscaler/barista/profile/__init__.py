@@ -1,0 +1,1 @@
+"""Profiling: measuring execution profiles on a real model server."""

@@ -1,0 +1,1 @@
+"""The guard rails: small wrappers of one interface, composed in one place."""

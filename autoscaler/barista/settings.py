@@ -1,0 +1,207 @@
+"""Settings: what the operator configured, read once and resolved into values.
+
+One schema serves every command that reads a configuration file (``barista.yaml``). A service's
+settings resolve once, in this order: what the service itself says, the operator's defaults in the
+file (environment variables ``BARISTA_…`` override them), the defaults of this module.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from barista.values.flavor import Catalogue, Flavor, Pool
+from barista.values.service import Authority, PluginChoice, Service, ServiceId, Slo
+
+
+class SettingsError(Exception):
+    """A configuration is wrong; the message names the thing, the place and the mend."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PluginSettings(_Strict):
+    """A plug-in by name, with its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def choice(self) -> PluginChoice:
+        """As a value."""
+        return PluginChoice(self.name, self.options)
+
+
+class PoolSettings(_Strict):
+    """A node pool's capacity."""
+
+    cpu: float = Field(gt=0)
+    memory_gib: float = Field(gt=0)
+    gpu: float = Field(0, ge=0)
+
+
+class FlavorSettings(_Strict):
+    """A flavor of the catalogue."""
+
+    pool: str
+    cpu: float = Field(gt=0)
+    memory_gib: float = Field(gt=0)
+    gpu: float = Field(0, ge=0)
+    cost_per_hour: float = Field(ge=0)
+    family: str = ""
+
+
+class ServiceDefaults(_Strict):
+    """What a service may set for itself; the operator's defaults have the same fields."""
+
+    latency_slo_ms: float = Field(500, gt=0)
+    latency_percentile: float = Field(95, gt=0, lt=100)
+    flavors: list[str] = Field(default_factory=list)
+    min_replicas: int = Field(1, ge=0)
+    max_replicas: int = Field(10, ge=1)
+    authority: Authority = Authority.ADVISE
+    forecaster: PluginSettings = PluginSettings(name="neuralprophet")
+    demand_quantile: float = Field(0.95, gt=0, lt=1)
+    shortfall_cost_per_request: float = Field(1e-4, ge=0)
+    lease_s: float = Field(0, ge=0)
+    concurrency: int = Field(1, ge=1)
+
+
+class ServiceSettings(ServiceDefaults):
+    """One service: its name, its model archive, and what it sets for itself."""
+
+    name: str
+    namespace: str = "default"
+    model: str
+    archive: Path | None = None
+    profile: Path | None = None
+
+
+class ControlSettings(_Strict):
+    """The rhythms of control. The planning step follows the shortest set-up time within its bounds."""
+
+    cycle_s: float = Field(30, gt=0)
+    surge_s: float = Field(2, gt=0)
+    surge: bool = True
+    learn_s: float = Field(6 * 3600, gt=0, description="seconds of series time between refits")
+    steps: int = Field(12, ge=1)
+    step_min_s: float = Field(10, gt=0)
+    step_max_s: float = Field(300, gt=0)
+    window_s: float = Field(60, gt=0, description="window of latency and recent demand")
+    history_s: float = Field(28 * 86_400, gt=0)
+    stale_after_s: float = Field(60, gt=0)
+    stabilisation_s: float = Field(120, ge=0)
+    hysteresis: float = Field(0.1, ge=0)
+    safety_margin: float = Field(1.0, ge=1)
+    max_step_up: int = Field(1000, ge=1, description="replicas added to one service in one cycle")
+    max_step_down: int = Field(1000, ge=1, description="replicas taken from one service in one cycle")
+
+
+class Settings(BaseSettings):
+    """The whole configuration (``barista.yaml``); environment: ``BARISTA_CONTROL__CYCLE_S=10``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BARISTA_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    pools: dict[str, PoolSettings]
+    flavors: dict[str, FlavorSettings]
+    defaults: ServiceDefaults = ServiceDefaults()
+    services: list[ServiceSettings] = Field(default_factory=list)
+    planner: PluginSettings = PluginSettings(name="mip", options={"time_limit_s": 5, "gap": 0.01})
+    control: ControlSettings = ControlSettings()
+    time_zone: str = "UTC"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment overrides the file (which comes in as init arguments)."""
+        return env_settings, init_settings
+
+    def catalogue(self) -> Catalogue:
+        """Pools and flavors as values. SettingsError when they do not fit together."""
+        try:
+            return Catalogue(
+                {name: Pool(name, p.cpu, p.memory_gib, p.gpu) for name, p in self.pools.items()},
+                {name: Flavor(name=name, **f.model_dump()) for name, f in self.flavors.items()},
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+    def resolve(self, service: ServiceSettings) -> Service:
+        """The service's settings over the operator's defaults, as a value."""
+        merged = self.defaults.model_copy(
+            update={name: getattr(service, name) for name in _chosen(service) & _DEFAULTED}
+        )
+        unknown = [name for name in merged.flavors if name not in self.flavors]
+        if unknown:
+            raise SettingsError(
+                f"services[{service.name}].flavors: {', '.join(unknown)}: no such flavor;"
+                f" known: {', '.join(sorted(self.flavors))}"
+            )
+        try:
+            return Service(
+                id=ServiceId(f"{service.namespace}/{service.name}"),
+                model=service.model,
+                slo=Slo(merged.latency_slo_ms / 1000, merged.latency_percentile / 100),
+                flavors=tuple(merged.flavors or self.flavors),
+                min_replicas=merged.min_replicas,
+                max_replicas=merged.max_replicas,
+                authority=merged.authority,
+                forecaster=merged.forecaster.choice(),
+                demand_quantile=merged.demand_quantile,
+                shortfall_cost_per_request=merged.shortfall_cost_per_request,
+                lease_s=merged.lease_s,
+                concurrency=merged.concurrency,
+            )
+        except ValueError as error:
+            raise SettingsError(f"services[{service.name}]: {error}") from error
+
+
+_DEFAULTED = frozenset(ServiceDefaults.model_fields)
+
+
+def _chosen(model: BaseModel) -> frozenset[str]:
+    return frozenset(model.model_fields_set)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a configuration file. SettingsError says in one line what is wrong and where."""
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SettingsError(f"{path}: not YAML{where}: {getattr(error, 'problem', error)}") from error
+    if not isinstance(document, dict):
+        raise SettingsError(f"{path}: need a mapping with pools, flavors and services at the top")
+    return parse_settings(document, str(path))
+
+
+def parse_settings(document: dict[str, Any], place: str) -> Settings:
+    """Settings from a parsed document; `place` is named in errors."""
+    try:
+        settings = Settings(**document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{place}: {where}: {first['msg']}") from error
+    names = [f"{s.namespace}/{s.name}" for s in settings.services]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError(f"{place}: services: {', '.join(twice)} given more than once: rename one")
+    settings.catalogue()
+    for service in settings.services:
+        settings.resolve(service)
+    return settings

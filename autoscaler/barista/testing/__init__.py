@@ -1,0 +1,1 @@
+"""Contracts that plug-in and platform authors can run against their own code."""

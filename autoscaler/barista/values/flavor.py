@@ -1,0 +1,82 @@
+"""Flavors: the resource configurations a replica can have, and the node pools that hold them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Resource = Literal["cpu", "memory_gib", "gpu"]
+RESOURCES: tuple[Resource, ...] = ("cpu", "memory_gib", "gpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A node pool: vCPU, GiB of memory and GPU devices that its replicas share."""
+
+    name: str
+    cpu: float
+    memory_gib: float
+    gpu: float = 0.0
+
+    def amount(self, resource: Resource) -> float:
+        """How much of `resource` the pool has."""
+        return float(getattr(self, resource))
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A resource configuration of a replica and its price.
+
+    Flavors of one `family` share the number of model workers, so a replica can be resized in
+    place from one to another; a flavor without a family stands alone under its own name.
+    """
+
+    name: str
+    pool: str
+    cpu: float
+    memory_gib: float
+    cost_per_hour: float
+    gpu: float = 0.0
+    family: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.family:
+            object.__setattr__(self, "family", self.name)
+
+    def amount(self, resource: Resource) -> float:
+        """How much of `resource` one replica holds."""
+        return float(getattr(self, resource))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The operator's pools and flavors, by name."""
+
+    pools: Mapping[str, Pool]
+    flavors: Mapping[str, Flavor]
+
+    def __post_init__(self) -> None:
+        for flavor in self.flavors.values():
+            if flavor.pool not in self.pools:
+                raise ValueError(
+                    f"flavor {flavor.name!r}: no such pool {flavor.pool!r};"
+                    f" known: {', '.join(sorted(self.pools))}"
+                )
+
+    def flavor(self, name: str) -> Flavor:
+        """The flavor called `name`; KeyError names the known ones."""
+        try:
+            return self.flavors[name]
+        except KeyError:
+            known = ", ".join(sorted(self.flavors)) or "none"
+            raise KeyError(f"flavor {name!r}: no such flavor; known: {known}") from None
+
+    def workers(self, name: str) -> int:
+        """Model workers of a replica: the ceiling of the largest cpu in its flavor's family."""
+        family = self.flavor(name).family
+        largest = max(f.cpu for f in self.flavors.values() if f.family == family)
+        return max(1, math.ceil(largest))
+
+    def same_family(self, one: str, other: str) -> bool:
+        """Whether a replica can change from flavor `one` to `other` in place."""
+        return self.flavor(one).family == self.flavor(other).family
