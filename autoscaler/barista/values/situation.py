@@ -1,7 +1,8 @@
 """The situation: everything one cycle knows, as one value. Deciding needs nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from barista.values.decision import Memory
 from barista.values.flavor import Catalogue
 from barista.values.observation import Observation
 from barista.values.profile import Profiles
@@ -25,11 +26,12 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All services as seen at `at_s`, with the catalogue they share."""
+    """All services as seen at `at_s`, the catalogue they share, and the memory of earlier cycles."""
 
     at_s: float
     catalogue: Catalogue
     services: tuple[ServiceView, ...]
+    memory: Memory = field(default_factory=Memory)
 
     def view(self, service: ServiceId) -> ServiceView:
         """The view of `service`; KeyError when it is not there."""
