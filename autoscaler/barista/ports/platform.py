@@ -22,7 +22,7 @@ class Platform(Protocol):
         ...
 
     def apply(self, decisions: Sequence[Decision]) -> tuple[Applied, ...]:
-        """Carry out each decision's `final` counts; a decision under `advise` writes nothing."""
+        """Carry out the decisions that change something; one under `advise` writes nothing."""
         ...
 
     def dispatch_rule(self, service: ServiceId) -> DispatchRule:

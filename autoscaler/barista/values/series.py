@@ -21,6 +21,9 @@ class Demand:
     NaN is a gap: nothing was seen, which is not zero.
     """
 
+    # Read by pydantic where stored values are decoded; it cannot look into an array.
+    __pydantic_config__ = {"arbitrary_types_allowed": True}  # noqa: RUF012
+
     start_s: float
     step_s: float
     values: FloatArray

@@ -1,0 +1,77 @@
+"""The controller: three rhythms, one writer.
+
+Learn, cycle and surge take turns in one thread, so memory has one writer. Time is an argument:
+a live run passes the clock, a simulation its virtual time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from barista.control.cycle import Pass
+from barista.control.log import DecisionLog
+from barista.ports.platform import Platform
+from barista.values.decision import Decision, Memory, Outcome
+
+Turn = Callable[[Memory, float], Pass]
+"""One pass of a policy: Barista's cycle, or a rival's rules on the same situation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Seconds between cycles, and between looks of surge (None: off)."""
+
+    cycle_s: float
+    surge_s: float | None = None
+
+
+@dataclass(slots=True)
+class Controller:
+    """Runs what is due and applies what it decides."""
+
+    turn: Turn
+    platform: Platform
+    rhythm: Rhythm
+    surge: Callable[[Memory, float], Outcome] | None = None
+    learn: Callable[[float], None] | None = None
+    log: DecisionLog | None = None
+    memory: Memory = field(default_factory=Memory)
+    _cycle_due_s: float = 0.0
+    _surge_due_s: float = 0.0
+
+    def tick(self, now_s: float) -> float:
+        """Do what is due at `now_s`; the time at which to be called again."""
+        if now_s >= self._cycle_due_s - 1e-9:
+            self._cycle(now_s)
+            self._cycle_due_s = now_s + self.rhythm.cycle_s
+            self._surge_due_s = now_s + (self.rhythm.surge_s or self.rhythm.cycle_s)
+        elif self.surge is not None and now_s >= self._surge_due_s - 1e-9:
+            self._apply_surge(self.surge(self.memory, now_s))
+            self._surge_due_s = now_s + (self.rhythm.surge_s or self.rhythm.cycle_s)
+        if self.surge is None or self.rhythm.surge_s is None:
+            return self._cycle_due_s
+        return min(self._cycle_due_s, self._surge_due_s)
+
+    def _cycle(self, now_s: float) -> None:
+        started = perf_counter()
+        if self.learn is not None:
+            self.learn(now_s)
+        done = self.turn(self.memory, now_s)
+        self.memory = done.outcome.memory
+        self._carry_out(done.outcome.decisions)
+        if self.log is not None:
+            self.log.cycle(done, perf_counter() - started)
+
+    def _apply_surge(self, outcome: Outcome) -> None:
+        self.memory = outcome.memory
+        self._carry_out(outcome.decisions)
+        if self.log is not None:
+            self.log.decisions(outcome.decisions)
+
+    def _carry_out(self, decisions: tuple[Decision, ...]) -> None:
+        changed = tuple(decision for decision in decisions if decision.changes)
+        if not changed:
+            return
+        for applied in self.platform.apply(changed):
+            if not applied.ok and self.log is not None:
+                self.log.not_applied(applied)

@@ -1,0 +1,139 @@
+"""Decide: from situation, forecasts and plan to decisions, with reasons. Pure.
+
+The plan's first step says what each service should hold; the guard rails bound it; what remains
+becomes a decision, and what must be remembered goes into the memory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from barista.control.changes import changes_between
+from barista.control.rules import Rules
+from barista.control.vertical import planned_counts
+from barista.plan.pose import SETUP_LEVEL
+from barista.rails.guard import guard
+from barista.rails.rail import Proposal, Scene
+from barista.values.decision import (
+    Decision,
+    Horizontal,
+    Memory,
+    Outcome,
+    Reason,
+    ServiceMemory,
+    Wish,
+)
+from barista.values.forecast import Forecast
+from barista.values.problem import Plan
+from barista.values.replica import Counts, count_by_flavor
+from barista.values.service import ServiceId
+from barista.values.situation import ServiceView, Situation
+
+
+def decide(
+    situation: Situation,
+    forecasts: Mapping[ServiceId, Forecast],
+    plan: Plan,
+    now_s: float,
+    rules: Rules,
+) -> Outcome:
+    """One decision per service, with the memory to pass on. Reads no clock, network or chance."""
+    scene = Scene(situation, now_s, rules.capacity, rules.rails, forecasts)
+    raw = {view.service.id: _planned(view, forecasts, plan, scene, rules) for view in situation.services}
+    decisions = decisions_from(tuple(raw.values()), scene)
+    services = {
+        view.service.id: _remembered(situation.memory.of(view.service.id), raw[view.service.id], scene)
+        for view in situation.services
+    }
+    return Outcome(decisions, Memory(services, situation.memory.cycles + 1))
+
+
+def decisions_from(proposals: tuple[Proposal, ...], scene: Scene) -> tuple[Decision, ...]:
+    """The proposals through the guard rails, as decisions.
+
+    Where the platform does not say what is there, nothing is known to change from: such a
+    service stays as it is, whatever that may be.
+    """
+    known = tuple(proposal for proposal in proposals if proposal.view.replicas is not None)
+    final, bounded = guard(known, scene)
+    return (
+        *(_decision(raw, end, bounded[end.id], scene) for raw, end in zip(known, final, strict=True)),
+        *(_left_alone(proposal, scene) for proposal in proposals if proposal.view.replicas is None),
+    )
+
+
+def _left_alone(proposal: Proposal, scene: Scene) -> Decision:
+    reason = Reason("hold when blind", "the platform does not say what is there", binds=True)
+    nothing: Counts = {}
+    return Decision(
+        service=proposal.id,
+        at_s=scene.now_s,
+        authority=proposal.view.service.authority,
+        current=nothing,
+        raw=nothing,
+        bounded=nothing,
+        final=nothing,
+        changes=(),
+        ready_at_s=scene.now_s,
+        reasons=(*proposal.reasons, reason),
+    )
+
+
+def _planned(
+    view: ServiceView,
+    forecasts: Mapping[ServiceId, Forecast],
+    plan: Plan,
+    scene: Scene,
+    rules: Rules,
+) -> Proposal:
+    service = view.service.id
+    held = count_by_flavor(view.replicas or ())
+    forecast = forecasts.get(service)
+    if forecast is None or not plan.is_usable or service not in plan.services:
+        why = "no forecast" if forecast is None else f"no plan ({plan.status})"
+        return Proposal(view, held, (Reason("plan", f"{why}: hold"),))
+    counts, text = planned_counts(view, held, plan.services[service], forecast, scene, rules.horizon)
+    by = f"{plan.planner} on {forecast.made_by}"
+    return Proposal(view, counts, (Reason("plan", f"{text} by {by}"),))
+
+
+def _decision(raw: Proposal, final: Proposal, bounded: Counts, scene: Scene) -> Decision:
+    view, current = final.view, final.current
+    changes = changes_between(current, final.counts, scene.situation.catalogue)
+    started = [
+        change.flavor for change in changes if isinstance(change, Horizontal) and change.after > change.before
+    ]
+    setup_s = max((_setup_s(view, flavor) for flavor in started), default=0.0)
+    return Decision(
+        service=final.id,
+        at_s=scene.now_s,
+        authority=view.service.authority,
+        current=current,
+        raw=raw.counts,
+        bounded=bounded,
+        final=final.counts,
+        changes=changes,
+        ready_at_s=scene.now_s + setup_s,
+        reasons=final.reasons,
+    )
+
+
+def _setup_s(view: ServiceView, flavor: str) -> float:
+    profile = view.profiles.get(flavor)
+    return profile.setup_time.quantile(SETUP_LEVEL) if profile is not None else 0.0
+
+
+def _remembered(memory: ServiceMemory, raw: Proposal, scene: Scene) -> ServiceMemory:
+    reading = raw.view.observation.demand_rps
+    now_s, keep_s = scene.now_s, scene.settings.stabilisation_s
+    wish = Wish(now_s, raw.counts, scene.capacity_rps(raw.view, raw.counts))
+    boost = memory.boost if memory.boost is not None and memory.boost.until_s > now_s else None
+    seen_at_s = memory.seen_at_s
+    if seen_at_s is None and reading.is_fresh and raw.view.replicas is not None:
+        seen_at_s = now_s
+    return replace(
+        memory,
+        boost=boost,
+        wishes=(*(w for w in memory.wishes if w.at_s > now_s - keep_s), wish),
+        seen_at_s=seen_at_s,
+        last_demand_rps=reading.value if reading.is_fresh else memory.last_demand_rps,
+    )

@@ -1,0 +1,18 @@
+"""The rules of a controller: everything constant that deciding needs, as one value."""
+
+from dataclasses import dataclass, field
+
+from barista.capacity.published import CapacityModel
+from barista.plan.pose import Horizon
+from barista.rails.rail import RailSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The planning grid, the capacity model, the guard rails' settings and surge's memory (s)."""
+
+    horizon: Horizon
+    capacity: CapacityModel
+    rails: RailSettings = field(default_factory=RailSettings)
+    surge_hold_s: float = 30.0
+    surge_fresh_s: float = 5.0
