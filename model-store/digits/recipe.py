@@ -45,12 +45,15 @@ def main(out: Path) -> None:
         raise SystemExit(f"digits: accuracy {accuracy:.4f} on held-out images: need {ACCURACY_NEEDED}")
 
     torch.save(model.state_dict(), out / "weights.pt")
-    (out / "sample.json").write_text(json.dumps({"pixels": [int(p) for p in test_x[0]]}))
+    # The sample checks that the model is served as it was trained, so it is one the model reads right;
+    # how often it does not is what the accuracy tells, over all held-out images.
+    sample = int(right.nonzero()[0])
+    (out / "sample.json").write_text(json.dumps({"pixels": [int(p) for p in test_x[sample]]}))
     result = {
         "sample": "sample.json",
         "content_type": "application/json",
         "accuracy": accuracy,
-        "answer": {"digit": int(test_y[0])},
+        "answer": {"digit": int(test_y[sample])},
     }
     (out / "result.json").write_text(json.dumps(result, indent=2))
 

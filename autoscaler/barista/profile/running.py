@@ -1,0 +1,153 @@
+"""One model server, started for measuring: its life, its requests, its memory.
+
+It runs in a session of its own, in a work directory that goes with it, and never outlives the
+``async with`` it was started by.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+import psutil
+
+from barista.ports.model_server import Launch, ModelServer
+
+READY_WITHIN_S = 120.0
+READY_POLL_S = 0.05
+LOG_LINES = 5
+_GIB = 2**30
+_INHERITED = ("PATH", "HOME", "LANG", "JAVA_HOME", "TMPDIR")
+
+
+class CpuQuota(Protocol):
+    """Holds the processes of a replica to some cores; settable at any time."""
+
+    def add(self, pid: int) -> None:
+        """Put the process `pid`, and what it starts from now on, under the quota."""
+        ...
+
+    def limit(self, cpu: float) -> None:
+        """Let them use `cpu` cores in all."""
+        ...
+
+    def close(self) -> None:
+        """Give the quota up, after its processes have ended."""
+        ...
+
+
+class MeasureError(Exception):
+    """A model could not be measured; the message says at what point, and what the server said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A ready model server on loopback. `setup_s` is how long it took from its start."""
+
+    launch: Launch
+    url: str
+    pid: int
+    setup_s: float
+    session: aiohttp.ClientSession
+
+    async def request(self, body: bytes, content_type: str) -> float:
+        """Seconds from sending one request until its answer is complete. MeasureError unless 200."""
+        begin = time.perf_counter()
+        async with self.session.post(self.url, data=body, headers={"Content-Type": content_type}) as answer:
+            text = await answer.read()
+        if answer.status != 200:
+            raise MeasureError(
+                f"model {self.launch.model!r}: the sample request was answered {answer.status}:"
+                f" {text[:200].decode(errors='replace')}"
+            )
+        return time.perf_counter() - begin
+
+    def memory_gib(self) -> float:
+        """Resident memory of the server and all its descendants, GiB."""
+        root = psutil.Process(self.pid)
+        total = 0
+        for process in (root, *root.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+        return total / _GIB
+
+
+@contextlib.asynccontextmanager
+async def running(
+    server: ModelServer, model: str, archive: Path, workers: int, quota: CpuQuota
+) -> AsyncIterator[Running]:
+    """Start `model` on `server` under `quota`, hand it over when it is ready, end it afterwards."""
+    work_dir = Path(tempfile.mkdtemp(prefix=f"barista-profile-{model}-"))
+    inference, management, metrics = _free_ports(3)
+    launch = Launch(model, archive, work_dir, inference, management, metrics, workers)
+    log = work_dir / "server.log"
+    try:
+        begin = time.perf_counter()
+        process = _start(server, launch, log)
+        try:
+            quota.add(process.pid)
+            await _ready(server, launch, process, log)
+            setup_s = time.perf_counter() - begin
+            url = f"http://127.0.0.1:{inference}{server.predict_path(model)}"
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+                yield Running(launch, url, process.pid, setup_s, session)
+        finally:
+            _end(process)
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+
+
+def _start(server: ModelServer, launch: Launch, log: Path) -> "subprocess.Popen[bytes]":
+    command = server.prepare(launch)
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command.argv,
+            env=inherited | dict(command.env),
+            cwd=launch.work_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+async def _ready(server: ModelServer, launch: Launch, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not await server.is_ready(launch):
+        if process.poll() is not None:
+            raise MeasureError(f"model {launch.model!r}: the server ended while starting: {_last_words(log)}")
+        if time.monotonic() > deadline:
+            raise MeasureError(
+                f"model {launch.model!r}: not ready within {READY_WITHIN_S:g} s: {_last_words(log)}"
+            )
+        await asyncio.sleep(READY_POLL_S)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return " | ".join(lines[-LOG_LINES:]) or "it said nothing"
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]

@@ -1,0 +1,176 @@
+"""Execution profiles on disk: a YAML file that people can read, compare and correct.
+
+One file holds profiles measured on one machine at one time. What was measured with is part of a
+cached profile's identity: the same archive on another machine, or on a flavor with another cpu, is
+measured again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from barista.values.flavor import Flavor
+from barista.values.profile import Distribution, ExecutionProfile
+
+VERSION = 1
+HEADER = "# Execution profiles: times in seconds, by quantile; memory in GiB. Made by `barista profile`.\n"
+
+
+class ProfileError(Exception):
+    """A profile file is wrong or missing; the message names the place and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFile:
+    """Profiles with where and when they were measured (`measured`: ISO date, as the caller gives it)."""
+
+    profiles: tuple[ExecutionProfile, ...]
+    machine: str = ""
+    measured: str = ""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Times(_Strict):
+    mean: float = Field(ge=0)
+    quantiles: dict[float, float] = Field(min_length=1)
+
+    def value(self) -> Distribution:
+        levels = tuple(sorted(self.quantiles))
+        return Distribution(levels, tuple(self.quantiles[level] for level in levels), self.mean)
+
+
+class _Profile(_Strict):
+    model: str
+    flavor: str
+    workers: int = Field(ge=1)
+    requests: int = Field(0, ge=0)
+    memory_gib: float = Field(0.0, ge=0)
+    service_time_s: _Times
+    setup_time_s: _Times
+
+    def value(self) -> ExecutionProfile:
+        return ExecutionProfile(
+            model=self.model,
+            flavor=self.flavor,
+            service_time=self.service_time_s.value(),
+            setup_time=self.setup_time_s.value(),
+            memory_gib=self.memory_gib,
+            workers=self.workers,
+            requests=self.requests,
+        )
+
+
+class _File(_Strict):
+    version: int
+    machine: str = ""
+    measured: str = ""
+    profiles: list[_Profile]
+
+
+def write_profiles(
+    path: Path, profiles: Iterable[ExecutionProfile], *, machine: str = "", measured: str = ""
+) -> None:
+    """Write `profiles` to `path`, whole or not at all, making its directory where needed."""
+    document = {
+        "version": VERSION,
+        "machine": machine,
+        "measured": measured,
+        "profiles": [_document(profile) for profile in profiles],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_text(HEADER + yaml.safe_dump(document, sort_keys=False, width=100))
+    scratch.replace(path)
+
+
+def read_profiles(path: Path) -> tuple[ExecutionProfile, ...]:
+    """The profiles stored at `path`. ProfileError says what is wrong, and where."""
+    return read_profile_file(path).profiles
+
+
+def read_profile_file(path: Path) -> ProfileFile:
+    """The profiles stored at `path` with machine and date. ProfileError says what is wrong, and where."""
+    document = _load(path)
+    try:
+        parsed = _File.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top"
+        raise ProfileError(f"{path}: {where}: {first['msg']}") from error
+    if parsed.version != VERSION:
+        raise ProfileError(
+            f"{path}: version {parsed.version}: this barista reads version {VERSION}; measure again"
+        )
+    return ProfileFile(tuple(_values(path, parsed.profiles)), parsed.machine, parsed.measured)
+
+
+def cache_path(archive: Path, flavors: Sequence[Flavor], machine: str, cache: Path | None = None) -> Path:
+    """Where the profiles of `archive` on `flavors` (one family) and `machine` are kept.
+
+    Below `cache`, by default ~/.cache/barista/profiles. Another content of the archive, another cpu
+    of a flavor or another machine makes another path.
+    """
+    digest = hashlib.sha256(f"{VERSION}\0{machine}\0".encode())
+    for flavor in sorted(flavors, key=lambda f: f.name):
+        digest.update(f"{flavor.name} {flavor.family} {flavor.cpu:g}\0".encode())
+    with archive.open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    folder = cache or Path.home() / ".cache" / "barista" / "profiles"
+    return folder / f"{archive.stem}-{digest.hexdigest()[:12]}.yaml"
+
+
+def _load(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ProfileError(
+            f"{path}: cannot be read: {error.strerror or error}; `barista profile -o {path}` makes it"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ProfileError(f"{path}: not YAML{where}: {getattr(error, 'problem', error)}") from error
+
+
+def _values(path: Path, profiles: Sequence[_Profile]) -> Iterable[ExecutionProfile]:
+    seen: set[tuple[str, str]] = set()
+    for profile in profiles:
+        if (profile.model, profile.flavor) in seen:
+            raise ProfileError(
+                f"{path}: model {profile.model!r} on flavor {profile.flavor!r}: given twice: remove one"
+            )
+        seen.add((profile.model, profile.flavor))
+        try:
+            yield profile.value()
+        except ValueError as error:
+            raise ProfileError(
+                f"{path}: model {profile.model!r} on flavor {profile.flavor!r}: {error}"
+            ) from error
+
+
+def _document(profile: ExecutionProfile) -> dict[str, Any]:
+    return {
+        "model": profile.model,
+        "flavor": profile.flavor,
+        "workers": profile.workers,
+        "requests": profile.requests,
+        "memory_gib": round(profile.memory_gib, 3),
+        "service_time_s": _times(profile.service_time),
+        "setup_time_s": _times(profile.setup_time),
+    }
+
+
+def _times(distribution: Distribution) -> dict[str, Any]:
+    quantiles = zip(distribution.levels, distribution.values_s, strict=True)
+    return {
+        "mean": round(distribution.mean_s, 6),
+        "quantiles": {level: round(value, 6) for level, value in quantiles},
+    }
