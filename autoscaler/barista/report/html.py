@@ -12,7 +12,8 @@ from typing import Any
 
 from barista.report import plots
 from barista.report.headline import headline, kept, money, percent, policy_name
-from barista.report.recording import LoggedDecision, Run
+from barista.report.recording import Run
+from barista.report.records import LoggedDecision
 from barista.report.scores import Score, ahead_of_load, report_json, scores, total
 
 PICTURES = {
@@ -31,7 +32,7 @@ def write_report(output: Path, runs: Mapping[str, Run]) -> Path:
     The report is about the first run; a second one is its rival on the same arrivals. Returns the path
     of the page. ValueError when `runs` is empty; OSError when `output` cannot be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
 
     document = report_json(runs)
     output.mkdir(parents=True, exist_ok=True)

@@ -57,9 +57,9 @@ def draw(output: Path, runs: Mapping[str, Run]) -> dict[str, Path]:
     Names: ``demo`` (everything), ``demand``, ``replicas``, ``latency``, ``cost``. The first of `runs`
     is the one the report is about.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     rows = _rows(runs)
     pictures = {"demo": [row for group in rows.values() for row in group], **rows}

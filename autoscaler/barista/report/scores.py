@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from barista.report.recording import Cycle, LoggedDecision, Run, RunInfo
+from barista.report.recording import Run
+from barista.report.records import Cycle, LoggedDecision, RunInfo
 from barista.values.series import FloatArray
 
 WINDOW_S = 10.0
