@@ -32,6 +32,10 @@ class ModelError(Exception):
     """A model cannot be found or built; the message names the model, the place and the mend."""
 
 
+class BuildError(ModelError):
+    """A model is there, but its recipe failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
     """A model ready to be served: its archive, and a request to try it with.
@@ -122,7 +126,7 @@ def _build(name: str, store: Path, output: Path, force: bool, progress: Callable
         _publish(made, place)
     built = _read(name, place)
     if built is None:
-        raise ModelError(f"model {name!r}: {source / 'recipe.py'} wrote no usable {RESULT} or no sample")
+        raise BuildError(f"model {name!r}: {source / 'recipe.py'} wrote no usable {RESULT} or no sample")
     return built
 
 
@@ -183,9 +187,9 @@ def _run_recipe(name: str, source: Path, out: Path) -> None:
     )
     if run.returncode != 0:
         said = (run.stderr or run.stdout).strip().splitlines()
-        raise ModelError(f"model {name!r}: {source / 'recipe.py'}: {said[-1] if said else 'failed silently'}")
+        raise BuildError(f"model {name!r}: {source / 'recipe.py'}: {said[-1] if said else 'failed silently'}")
     if not (out / WEIGHTS).is_file():
-        raise ModelError(
+        raise BuildError(
             f"model {name!r}: {source / 'recipe.py'} wrote no {WEIGHTS} into the directory it got"
         )
 

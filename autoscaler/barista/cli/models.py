@@ -3,13 +3,21 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from barista.models import BuiltModel, ModelError, build_models, find_built, find_store, model_names
+from barista.models import (
+    BuildError,
+    BuiltModel,
+    ModelError,
+    build_models,
+    find_built,
+    find_store,
+    model_names,
+)
 
 Store = Annotated[Path | None, typer.Option(help="Folder of model sources; default: model-store.")]
 Output = Annotated[
@@ -52,9 +60,9 @@ def show(store: Store = None, output: Output = None, as_json: AsJson = False) ->
         _fail(error)
 
 
-def _fail(error: ModelError) -> None:
+def _fail(error: ModelError) -> NoReturn:
     typer.echo(f"barista: {error}", err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(1 if isinstance(error, BuildError) else 2)
 
 
 def _print(models: Mapping[str, BuiltModel | None], as_json: bool) -> None:

@@ -33,14 +33,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is spent: server starts in all; per flavor at most `requests` or `seconds`.
+    """How much is spent: server starts in all; per flavor `requests`, or what `seconds` allow.
 
-    `warm_up` requests are sent and forgotten after the start and after each change of the quota.
+    A slow flavor takes longer than `seconds`, until `at_least` requests were sent: a percentile of fewer
+    says little. `warm_up` requests are sent and forgotten first.
     """
 
     starts: int = 1
     requests: int = 200
     seconds: float = 6.0
+    at_least: int = 30
     warm_up: int = 5
 
     def __post_init__(self) -> None:
@@ -57,18 +59,30 @@ def measure_profile(
     flavors: Sequence[Flavor],
     quota: Callable[[], CpuQuota],
     effort: Effort | None = None,
+    workers: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[ExecutionProfile]:
     """Profiles of `subject` on `flavors`, in their order.
 
-    The flavors are of one family and share its number of workers; `quota` makes a fresh cpu quota for each
-    start. ValueError when they are of several families; MeasureError when the server does not start or
-    refuses the request.
+    The flavors are of one family and share its number of `workers` (default: the ceiling of the largest
+    cpu given); `quota` makes a fresh cpu quota for each start. ValueError when they are of several
+    families; MeasureError when the server does not start or refuses the request.
     """
     families = sorted({flavor.family for flavor in flavors})
     if len(families) != 1:
         raise ValueError(f"flavors of families {', '.join(families) or 'none'}: measure one family at a time")
-    return asyncio.run(_measure(server, subject, flavors, quota, effort or Effort(), progress))
+    largest = max(flavor.cpu for flavor in flavors)
+    return asyncio.run(
+        _measure(
+            server,
+            subject,
+            flavors,
+            quota,
+            effort or Effort(),
+            workers or max(1, math.ceil(largest)),
+            progress,
+        )
+    )
 
 
 def machine_note() -> str:
@@ -82,10 +96,10 @@ async def _measure(
     flavors: Sequence[Flavor],
     quota: Callable[[], CpuQuota],
     effort: Effort,
+    workers: int,
     progress: Callable[[str], None],
 ) -> list[ExecutionProfile]:
     largest = max(flavor.cpu for flavor in flavors)
-    workers = max(1, math.ceil(largest))
     setups_s: list[float] = []
     for start in range(effort.starts):
         progress(f"{subject.model}: start {start + 1} of {effort.starts} at {largest:g} cpu")
@@ -95,7 +109,7 @@ async def _measure(
             async with running(server, subject.model, subject.archive, workers, limit) as replica:
                 setups_s.append(replica.setup_s)
                 if start + 1 == effort.starts:
-                    setup_time = Distribution.of(setups_s)
+                    setup_time = _of_few(setups_s)
                     return [
                         await _on_flavor(replica, subject, flavor, limit, setup_time, effort, progress)
                         for flavor in flavors
@@ -137,12 +151,19 @@ async def _closed_loop(replica: Running, subject: Subject, effort: Effort) -> li
 
     async def client() -> None:
         nonlocal sent
-        while sent < effort.requests and (time.monotonic() < end or not times_s):
+        while sent < effort.requests and (sent < effort.at_least or time.monotonic() < end):
             sent += 1
             times_s.append(await replica.request(subject.body, subject.content_type))
 
     await asyncio.gather(*(client() for _ in range(replica.launch.workers)))
     return times_s
+
+
+def _of_few(samples_s: Sequence[float]) -> Distribution:
+    """As many quantiles as samples: more would pretend to know more."""
+    if len(samples_s) == 1:
+        return Distribution.constant(samples_s[0])
+    return Distribution.of(samples_s, tuple(i / (len(samples_s) - 1) for i in range(len(samples_s))))
 
 
 def _cpu_model() -> str:

@@ -62,9 +62,15 @@ class Running:
 
     async def request(self, body: bytes, content_type: str) -> float:
         """Seconds from sending one request until its answer is complete. MeasureError unless 200."""
+        headers = {"Content-Type": content_type}
         begin = time.perf_counter()
-        async with self.session.post(self.url, data=body, headers={"Content-Type": content_type}) as answer:
-            text = await answer.read()
+        try:
+            async with self.session.post(self.url, data=body, headers=headers) as answer:
+                text = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise MeasureError(
+                f"model {self.launch.model!r}: no answer to the sample request: {error!r}"
+            ) from error
         if answer.status != 200:
             raise MeasureError(
                 f"model {self.launch.model!r}: the sample request was answered {answer.status}:"
@@ -110,16 +116,19 @@ async def running(
 def _start(server: ModelServer, launch: Launch, log: Path) -> "subprocess.Popen[bytes]":
     command = server.prepare(launch)
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            command.argv,
-            env=inherited | dict(command.env),
-            cwd=launch.work_dir,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    try:
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command.argv,
+                env=inherited | dict(command.env),
+                cwd=launch.work_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise MeasureError(f"model {launch.model!r}: {command.argv[0]} cannot be started: {error}") from error
 
 
 async def _ready(server: ModelServer, launch: Launch, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -112,19 +112,26 @@ def read_profile_file(path: Path) -> ProfileFile:
     return ProfileFile(tuple(_values(path, parsed.profiles)), parsed.machine, parsed.measured)
 
 
-def cache_path(archive: Path, flavors: Sequence[Flavor], machine: str, cache: Path | None = None) -> Path:
-    """Where the profiles of `archive` on `flavors` (one family) and `machine` are kept.
+def cache_path(
+    model: str,
+    archive: Path,
+    flavors: Sequence[Flavor],
+    workers: int,
+    machine: str,
+    cache: Path | None = None,
+) -> Path:
+    """Where the profiles of `model` on `flavors` (one family) and `machine` are kept.
 
     Below `cache`, by default ~/.cache/barista/profiles. Another content of the archive, another cpu
-    of a flavor or another machine makes another path.
+    of a flavor, another number of workers or another machine makes another path.
     """
-    digest = hashlib.sha256(f"{VERSION}\0{machine}\0".encode())
+    digest = hashlib.sha256(f"{VERSION}\0{machine}\0{model}\0{workers}\0".encode())
     for flavor in sorted(flavors, key=lambda f: f.name):
         digest.update(f"{flavor.name} {flavor.family} {flavor.cpu:g}\0".encode())
     with archive.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     folder = cache or Path.home() / ".cache" / "barista" / "profiles"
-    return folder / f"{archive.stem}-{digest.hexdigest()[:12]}.yaml"
+    return folder / f"{model}-{digest.hexdigest()[:12]}.yaml"
 
 
 def _load(path: Path) -> Any:

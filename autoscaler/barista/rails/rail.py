@@ -104,10 +104,6 @@ def raised_to(proposal: Proposal, scene: Scene, needed_rps: float) -> dict[str, 
 
 def cheapest_flavor(view: ServiceView, scene: Scene) -> str | None:
     """The service's flavor with the least cost per request; None when none can meet the SLO."""
-    able = [name for name in view.service.flavors if scene.rps(view, name) > 0]
-    flavors = scene.situation.catalogue
-    return min(
-        able,
-        key=lambda name: (flavors.flavor(name).cost_per_hour / scene.rps(view, name), name),
-        default=None,
-    )
+    catalogue = scene.situation.catalogue
+    able = {name: rps for name in view.service.flavors if (rps := scene.rps(view, name)) > 0}
+    return min(able, key=lambda name: (catalogue.flavor(name).cost_per_hour / able[name], name), default=None)

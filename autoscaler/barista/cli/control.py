@@ -1,0 +1,32 @@
+"""`barista control DIR`: one controller process on the local platform (started by its supervisor)."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the (hidden) command to `app`."""
+    app.command("control", hidden=True)(command)
+
+
+def command(directory: Annotated[Path, typer.Argument(help="directory with controller.json")]) -> None:
+    """Run the controller specified in DIRECTORY until it is ended."""
+    from barista.cli.compose import Adapters, ControllerSpec, compose
+    from barista.forecast.workers import KillingPool
+    from barista.platforms.local.metrics import PrometheusMetrics
+    from barista.platforms.local.platform import LocalPlatform
+
+    spec = ControllerSpec.read(directory / "controller.json")
+    with KillingPool(workers=1) as executor:
+        adapters = Adapters(
+            LocalPlatform(spec.agent_url),
+            PrometheusMetrics(spec.prometheus_url, scrape_interval_s=spec.scrape_interval_s),
+            executor,
+        )
+        controller = compose(spec, adapters, directory)
+        while True:
+            due_s = controller.tick(time.time())
+            time.sleep(max(0.0, due_s - time.time()))
