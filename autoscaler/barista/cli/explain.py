@@ -1,15 +1,17 @@
 """`barista explain SERVICE`: why a service holds what it holds."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barista.cli.compose import ControllerSpec, rules_for, watched
-from barista.control.explain import Explanation, NothingToExplain, explain, latest_pass
 from barista.values.replica import Counts
 from barista.values.service import ServiceId
+
+if TYPE_CHECKING:
+    from barista.control.explain import Explanation
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Explain the latest decision about SERVICE: demand, forecast, candidates, rails."""
-    import json
+    from barista.cli.compose import ControllerSpec, rules_for, watched
+    from barista.control.explain import NothingToExplain, explain, latest_pass
 
     name = service if "/" in service else f"default/{service}"
     spec_path = run / "controller.json"
@@ -48,7 +51,7 @@ def command(
         show(explanation)
 
 
-def show(explanation: Explanation) -> None:
+def show(explanation: "Explanation") -> None:
     """Print an explanation for a person."""
     from rich.console import Console
     from rich.table import Table
