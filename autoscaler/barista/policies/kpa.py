@@ -1,0 +1,96 @@
+"""Knative's own autoscaler (the KPA), as a pure decider.
+
+It aims at a mean concurrency per pod. Normally it follows the mean over the stable window (60 s). Where
+the mean over the last tenth of it asks for twice the pods that are ready, it panics: it follows
+whichever mean is larger and takes no pod away until it has seen no such excess for a stable window.
+Rules and defaults are those of knative.dev/serving, pkg/autoscaler/scaling and config/core.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class KpaRules:
+    """The constants; `target` is the mean concurrency that one pod is meant to have."""
+
+    target: float
+    stable_window_s: float = 60.0
+    panic_window_s: float = 6.0
+    panic_threshold: float = 2.0
+    max_scale_up_rate: float = 1000.0
+    max_scale_down_rate: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The requests in the system, waiting or worked on, at a moment."""
+
+    at_s: float
+    concurrency: float
+
+
+@dataclass(frozen=True, slots=True)
+class KpaState:
+    """What it remembers: its samples, since when it last had cause to panic, and its pods in panic."""
+
+    samples: tuple[Sample, ...] = ()
+    panic_at_s: float | None = None
+    panic_pods: int = 0
+
+    @staticmethod
+    def starting(ready: int, now_s: float) -> "KpaState":
+        """A start next to several pods is a restart without memory: it panics, so as to keep them."""
+        return KpaState((), now_s, ready) if ready > 1 else KpaState()
+
+    def seeing(self, sample: Sample, rules: KpaRules) -> "KpaState":
+        """With `sample`, without those that have left the stable window."""
+        since_s = sample.at_s - rules.stable_window_s
+        return replace(self, samples=(*(s for s in self.samples if s.at_s > since_s), sample))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Its opinion: how many pods; None is no opinion, which is not zero. `text` says why."""
+
+    pods: int | None
+    text: str
+
+
+def scale(state: KpaState, ready: int, now_s: float, rules: KpaRules) -> tuple[Scale, KpaState]:
+    """How many pods there should be at `now_s` next to `ready` ones, and the state to go on with."""
+    stable = _mean(state, now_s - rules.stable_window_s)
+    panic = _mean(state, now_s - rules.panic_window_s)
+    if stable is None or panic is None:
+        return Scale(None, "nothing was seen in its windows"), state
+    ready = max(1, ready)
+    at_most = math.ceil(rules.max_scale_up_rate * ready)
+    at_least = math.floor(ready / rules.max_scale_down_rate)
+    stable_pods = min(max(_pods(stable, rules), at_least), at_most)
+    panic_pods = min(max(_pods(panic, rules), at_least), at_most)
+
+    state = _panicking(state, _pods(panic, rules) / ready >= rules.panic_threshold, now_s, rules)
+    seen = f"mean concurrency {stable:.2f}, lately {panic:.2f}, target {rules.target:g} a pod"
+    if state.panic_at_s is None:
+        return Scale(stable_pods, f"stable: {seen}"), state
+    state = replace(state, panic_pods=max(state.panic_pods, stable_pods, panic_pods))
+    return Scale(state.panic_pods, f"panic: {seen}"), state
+
+
+def _panicking(state: KpaState, cause: bool, now_s: float, rules: KpaRules) -> KpaState:
+    """The state with panic begun, prolonged, or over a stable window after its last cause."""
+    if cause:
+        return replace(state, panic_at_s=now_s)
+    if state.panic_at_s is not None and now_s - state.panic_at_s > rules.stable_window_s:
+        return replace(state, panic_at_s=None, panic_pods=0)
+    return state
+
+
+def _mean(state: KpaState, since_s: float) -> float | None:
+    inside = [sample.concurrency for sample in state.samples if sample.at_s > since_s]
+    return sum(inside) / len(inside) if inside else None
+
+
+def _pods(concurrency: float, rules: KpaRules) -> int:
+    # A mean of floats must not cost a pod by its last digit.
+    return math.ceil(concurrency / rules.target - 1e-9)
