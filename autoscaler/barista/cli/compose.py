@@ -1,9 +1,8 @@
-"""Composition: a controller put together from its specification, with adapters chosen by name.
+"""Composition: a controller put together from its specification, on given adapters.
 
 This is the one place where stages, plug-ins, platform and metrics meet.
 """
 
-from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from barista.capacity.published import PublishedCapacity
-from barista.control.controller import Controller, Rhythm, Turn
-from barista.control.cycle import Pass, Stages, cycle
+from barista.control.controller import Controller, Rhythm
+from barista.control.cycle import Forecasts, Stages, cycle
 from barista.control.decide import decide
 from barista.control.learn import Learner
 from barista.control.log import DecisionLog
@@ -24,20 +23,23 @@ from barista.forecast.host import ForecasterHost
 from barista.plan.host import PlannerHost
 from barista.plan.pose import Horizon, pose
 from barista.plugins import FORECASTERS, PLANNERS, load_plugin
-from barista.policies import Policy
+from barista.policies import make_policy, rival_turn
 from barista.ports.forecaster import ForecastContext, Forecaster
 from barista.ports.platform import MetricSource, Platform
 from barista.profile.store import read_profiles
 from barista.rails.rail import RailSettings
 from barista.settings import Settings, parse_settings
-from barista.values.decision import Memory, Outcome
-from barista.values.problem import Plan, PlanLimits, PlanStatus
+from barista.values.decision import Memory
+from barista.values.problem import PlanLimits
 from barista.values.profile import Profiles
 from barista.values.series import Calendar
 from barista.values.service import PluginChoice, ServiceId
 from barista.values.situation import Situation
 
+OURS = "barista"
 FORECAST_LEVELS = (0.05, 0.5, 0.95)
+NODE_LIMIT = 200
+"""Branch-and-bound nodes where seconds would not be repeatable."""
 
 
 class ControllerSpec(BaseModel):
@@ -45,7 +47,7 @@ class ControllerSpec(BaseModel):
 
     settings: dict[str, Any]
     profiles: Path
-    policy: str = "barista"
+    policy: str = OURS
     policy_options: dict[str, Any] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
     seed: int = 0
@@ -69,11 +71,13 @@ class ControllerSpec(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """Where the controller runs: what it acts on, what it sees with, where fits are done."""
+    """Where the controller runs: what it acts on, what it sees with, and where plug-ins work."""
 
     platform: Platform
     metrics: MetricSource
-    executor: Executor
+    fits: Executor
+    forecasts: Executor
+    plans: Executor
 
 
 def watched(settings: Settings, profiles: Path) -> Watched:
@@ -108,8 +112,7 @@ def rules_for(settings: Settings, seen: Watched) -> Rules:
         stabilisation_s=control.stabilisation_s,
         hysteresis=control.hysteresis,
     )
-    hold_s = 2 * horizon.step_s
-    return Rules(horizon, PublishedCapacity(), rails, surge_hold_s=hold_s)
+    return Rules(horizon, PublishedCapacity(), rails, surge_hold_s=2 * horizon.step_s)
 
 
 def compose(spec: ControllerSpec, adapters: Adapters, log: Path | None, *, live: bool = True) -> Controller:
@@ -121,55 +124,50 @@ def compose(spec: ControllerSpec, adapters: Adapters, log: Path | None, *, live:
     seen = watched(settings, spec.profiles)
     rules = rules_for(settings, seen)
     control = settings.control
+    kept = DecisionLog(log, rules) if log else None
 
     def look(memory: Memory, now_s: float) -> Situation:
         return observe(
             seen, adapters.platform, adapters.metrics, memory, now_s, control.window_s, rules.horizon.step_s
         )
 
-    common: dict[str, Any] = {"platform": adapters.platform, "log": DecisionLog(log, rules) if log else None}
-    if spec.policy != "barista":
+    if spec.policy != OURS:
         rival = make_policy(spec.policy, spec.policy_options, seen, rules)
-        return Controller(turn=rival_turn(look, rival), rhythm=Rhythm(control.cycle_s), **common)
+        return Controller(
+            turn=rival_turn(
+                rival, seen, adapters.platform, adapters.metrics, control.window_s, rules.horizon.step_s
+            ),
+            platform=adapters.platform,
+            rhythm=Rhythm(rival.tick_s or control.cycle_s),
+            log=kept,
+        )
 
     host = ForecasterHost(
         make=make_forecaster,
-        context=ForecastContext(
-            calendar=spec.calendar, steps=rules.horizon.steps + 2, levels=FORECAST_LEVELS, seed=spec.seed
-        ),
+        context=ForecastContext(spec.calendar, rules.horizon.steps + 2, FORECAST_LEVELS, spec.seed),
         step_s=rules.horizon.step_s,
-        executor=adapters.executor,
+        executor=adapters.forecasts,
+        learner=adapters.fits,
     )
     learner = Learner(host, adapters.metrics, control.learn_s, control.history_s, rules.horizon.step_s)
-    planner = planner_host(settings, live=live)
+    planner = _planner_host(settings, adapters.plans, live=live)
     stages = Stages(
         observe=look,
-        foresee=lambda situation: foresee(host, situation),
+        foresee=lambda situation: _foresee(host, situation),
         pose=lambda situation, forecasts, now_s: pose(
             situation, forecasts, now_s, rules.horizon, rules.capacity
         ),
         solve=planner.solve,
         decide=lambda situation, forecasts, plan, now_s: decide(situation, forecasts, plan, now_s, rules),
     )
-
-    def raise_now(memory: Memory, now_s: float) -> Outcome:
-        return surge(look(memory, now_s), now_s, rules)
-
     return Controller(
         turn=lambda memory, now_s: cycle(stages, memory, now_s),
+        platform=adapters.platform,
         rhythm=Rhythm(control.cycle_s, control.surge_s if control.surge else None),
-        surge=raise_now if control.surge else None,
+        surge=(lambda memory, now_s: surge(look(memory, now_s), now_s, rules)) if control.surge else None,
         learn=lambda now_s: learner.learn(seen.services, now_s),
-        **common,
+        log=kept,
     )
-
-
-def foresee(host: ForecasterHost, situation: Situation) -> Mapping[ServiceId, Any]:
-    """Forecasts for the services of `situation`, after the host has seen their recent demand."""
-    for view in situation.services:
-        if view.observation.recent is not None:
-            host.observe(view.service.id, view.observation.recent)
-    return host.foresee([view.service for view in situation.services], situation.at_s)
 
 
 def make_forecaster(choice: PluginChoice) -> Forecaster:
@@ -178,20 +176,16 @@ def make_forecaster(choice: PluginChoice) -> Forecaster:
     return made
 
 
-def planner_host(settings: Settings, *, live: bool) -> PlannerHost:
-    """The configured planner behind its guard."""
+def _foresee(host: ForecasterHost, situation: Situation) -> Forecasts:
+    """Forecasts for the services of `situation`, after the host has seen their recent demand."""
+    for view in situation.services:
+        if view.observation.recent is not None:
+            host.observe(view.service.id, view.observation.recent)
+    return host.foresee([view.service for view in situation.services], situation.at_s)
+
+
+def _planner_host(settings: Settings, executor: Executor, *, live: bool) -> PlannerHost:
     options = dict(settings.planner.options)
     seconds, gap = float(options.pop("time_limit_s", 5.0)), float(options.pop("gap", 0.01))
-    limits = PlanLimits(seconds, gap) if live else PlanLimits(None, gap, node_limit=200)
-    return PlannerHost(load_plugin(PLANNERS, settings.planner.name, options), limits)
-
-
-def rival_turn(look: Callable[[Memory, float], Situation], policy: Policy) -> Turn:
-    """A rival's rules on the same situation, as a turn of the controller."""
-
-    def turn(memory: Memory, now_s: float) -> Pass:
-        situation = look(memory, now_s)
-        plan = Plan({}, PlanStatus.FAILED, policy.name, note="a policy without a plan")
-        return Pass(situation, {}, plan, policy.decide(situation, memory))
-
-    return turn
+    limits = PlanLimits(seconds, gap) if live else PlanLimits(None, gap, NODE_LIMIT)
+    return PlannerHost(load_plugin(PLANNERS, settings.planner.name, options), limits, executor)

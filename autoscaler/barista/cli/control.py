@@ -15,16 +15,18 @@ def register(app: typer.Typer) -> None:
 def command(directory: Annotated[Path, typer.Argument(help="directory with controller.json")]) -> None:
     """Run the controller specified in DIRECTORY until it is ended."""
     from barista.cli.compose import Adapters, ControllerSpec, compose
-    from barista.forecast.workers import KillingPool
     from barista.platforms.local.metrics import PrometheusMetrics
     from barista.platforms.local.platform import LocalPlatform
+    from barista.workers import KillingPool
 
     spec = ControllerSpec.read(directory / "controller.json")
-    with KillingPool(workers=1) as executor:
+    with KillingPool() as fits, KillingPool() as forecasts, KillingPool() as plans:
         adapters = Adapters(
             LocalPlatform(spec.agent_url),
             PrometheusMetrics(spec.prometheus_url, scrape_interval_s=spec.scrape_interval_s),
-            executor,
+            fits,
+            forecasts,
+            plans,
         )
         controller = compose(spec, adapters, directory)
         while True:

@@ -5,16 +5,16 @@ trace seconds; what happened on the four weeks before is backfilled into Prometh
 Set-up times are not compressed: replicas start as fast as this machine starts them.
 """
 
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from barista.cli.local import Prepared
-
 POLICIES = ("barista", "kpa", "static")
 RIVAL = "kpa"
+PEAK_RPS = {"default/digits": 30.0, "default/resnet50": 7.0}
+"""Requests/s in the busiest quarter of an hour: what two cores can serve beside everything else."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,38 +29,44 @@ def command(
     compare: Annotated[
         bool, typer.Option("--compare", help="Play the same arrivals under the KPA's rules too.")
     ] = False,
-    output: Annotated[Path, typer.Option(help="Directory to write to; what it held of a demo goes.")] = Path(
-        "demo-output"
-    ),
+    output: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("demo-output"),
 ) -> None:
     """Play a day of departures against two real models and write a report of it."""
+    if policy not in POLICIES:
+        typer.echo(
+            f"barista demo: --policy {policy!r}: no such policy; known: {', '.join(POLICIES)}", err=True
+        )
+        raise typer.Exit(2)
+    policies = (policy, RIVAL) if compare and policy != RIVAL else (policy,)
+    _run(minutes, seed, policies, output)
+
+
+def _run(minutes: float, seed: int, policies: tuple[str, ...], output: Path) -> None:
     import asyncio
 
     from rich.console import Console
 
-    from barista.cli.trace import Trace, load_scenario
-    from barista.cli.local import prepare
+    from barista.cli.failures import said_in_one_line
     from barista.cli.play import play
-    from barista.models import ModelError
-    from barista.platforms.local.prometheus import PrometheusError
-    from barista.profile.running import MeasureError
+    from barista.cli.prepare import prepare
+    from barista.cli.trace import departures
+    from barista.report.headline import headline
     from barista.report.html import write_report
     from barista.report.recording import read_run
+    from barista.settings import load_settings
+    from barista.values.service import ServiceId
 
-    if policy not in POLICIES:
-        typer.echo(f"barista demo: --policy {policy!r}: no such policy; known: {', '.join(POLICIES)}", err=True)
-        raise typer.Exit(2)
     console = Console()
-    try:
+    with said_in_one_line("demo"):
+        scenario = Path(str(files("barista") / "scenarios" / "demo.yaml"))
         with console.status("preparing") as status:
-            prepared = prepare(load_scenario(), status.update)
-            trace = Trace.of_departures(prepared.services, minutes, seed)
+            prepared = prepare(load_settings(scenario), status.update)
+            trace = departures({ServiceId(name): rps for name, rps in PEAK_RPS.items()}, minutes, seed)
         runs = {}
-        for name in dict.fromkeys((policy, *((RIVAL,) if compare else ()))):
+        for name in policies:
             asyncio.run(play(prepared, trace, name, output / name, console))
             runs[name] = read_run(output / name)
-    except (ModelError, MeasureError, PrometheusError) as error:
-        typer.echo(f"barista demo: {error}", err=True)
-        raise typer.Exit(1) from error
-    page = write_report(output, runs)
-    _say(page, console)
+        page = write_report(output, runs)
+    for sentence in headline(runs):
+        console.print(sentence)
+    console.print(f"report: {page}", soft_wrap=True)

@@ -1,127 +1,93 @@
-"""A run on this machine: what has to be there before it starts, and the files it is told by.
+"""A run on this machine: the supervisor with its Prometheus and its controller, put together.
 
-`demo` and `run` share this: models are built, profiles measured (both once, then kept), and one
-directory holds everything a run writes.
+`demo` and `run` share this. One directory holds everything that a run writes.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from barista.models import BuiltModel, build_models
+from barista.cli.compose import OURS, ControllerSpec
+from barista.cli.prepare import Prepared
+from barista.platforms.local.process import free_ports
+from barista.platforms.local.prometheus import Prometheus, backfill
+from barista.platforms.local.service import LocalService
+from barista.platforms.local.supervisor import Supervisor
+from barista.platforms.local.torchserve import TorchServe
 from barista.profile.store import write_profiles
-from barista.settings import ServiceSettings, Settings, SettingsError
-from barista.values.profile import ExecutionProfile
-from barista.values.replica import Counts
-from barista.values.service import Service, ServiceId
+from barista.values.series import Calendar, Demand
+from barista.values.service import ServiceId
 
-Progress = Callable[[str], None]
+SCRAPE_INTERVAL_S = 1.0
+CONTROLLER, PROMETHEUS = "controller", "prometheus"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a run needs besides its settings: resolved services, archives, profiles by model."""
+class LocalRun:
+    """A run in `directory` whose first replicas serve; it has neither Prometheus nor controller yet."""
 
-    settings: Settings
-    services: tuple[Service, ...]
-    models: dict[str, BuiltModel]
-    archives: dict[ServiceId, Path]
-    profiles: tuple[ExecutionProfile, ...]
+    directory: Path
+    prepared: Prepared
+    supervisor: Supervisor
 
-    def write_profiles(self, path: Path) -> None:
-        """Write the profiles as a file that a controller reads."""
-        write_profiles(path, self.profiles)
+    async def start_prometheus(self, past: Mapping[ServiceId, Demand] | None = None) -> str:
+        """Start a Prometheus that remembers the `past` demand; its URL once it answers."""
+        (port,) = free_ports(1)
+        prometheus = Prometheus(self.directory.resolve() / PROMETHEUS, port, SCRAPE_INTERVAL_S)
+        prometheus.configure([self.supervisor.admin_url.removeprefix("http://")])
+        if past:
+            backfill(prometheus.directory, past)
+        self.supervisor.start_child(PROMETHEUS, prometheus.argv(), restart=True)
+        await prometheus.wait_ready()
+        return prometheus.url
 
-    def setup_s(self, service: Service, level: float) -> float:
-        """Set-up time (s) of `service` that a share `level` of the starts keep, on its slowest flavor."""
-        times = [
-            profile.setup_time.quantile(level)
-            for profile in self.profiles
-            if profile.model == service.model and profile.flavor in service.flavors
-        ]
-        return max(times)
+    def start_controller(
+        self,
+        prometheus_url: str,
+        *,
+        policy: str = OURS,
+        policy_options: Mapping[str, object] | None = None,
+        calendar: Calendar | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Start the controller, to be started again whenever it dies."""
+        settings = self.prepared.settings
+        spec = ControllerSpec(
+            settings=settings.model_dump(mode="json", exclude_unset=True),
+            profiles=self.directory.resolve() / "profiles.yaml",
+            policy=policy,
+            policy_options=dict(policy_options or {}),
+            calendar=calendar or Calendar(time_zone=settings.time_zone),
+            seed=seed,
+            agent_url=self.supervisor.agent_url,
+            prometheus_url=prometheus_url,
+            scrape_interval_s=SCRAPE_INTERVAL_S,
+        )
+        write_profiles(spec.profiles, self.prepared.profiles)
+        spec.write(self.directory / "controller.json")
+        argv = (sys.executable, "-m", "barista", "control", str(self.directory.resolve()))
+        self.supervisor.start_child(CONTROLLER, argv, restart=True, env={"OMP_NUM_THREADS": "1"})
 
 
-def prepare(settings: Settings, progress: Progress) -> Prepared:
-    """Build the models of the store that the services use, and measure every model on its flavors.
-
-    A service with an archive of its own needs a profile file of its own. Raises ModelError,
-    MeasureError, ProfileError, SettingsError.
-    """
-    if not settings.services:
-        raise SettingsError("services: none given: name at least one")
-    services = tuple(settings.resolve(service) for service in settings.services)
-    from_store = sorted({s.model for s in settings.services if s.archive is None})
-    models = build_models(from_store, progress=progress) if from_store else {}
-    archives: dict[ServiceId, Path] = {}
-    profiles: dict[tuple[str, str], ExecutionProfile] = {}
-    for chosen, service in zip(settings.services, services, strict=True):
-        archives[service.id] = _archive(chosen, models)
-        for profile in _profiles(chosen, service, settings, models, progress):
-            profiles[profile.model, profile.flavor] = profile
-    return Prepared(settings, services, models, archives, tuple(profiles.values()))
-
-
-def first_counts(prepared: Prepared) -> dict[ServiceId, Counts]:
-    """What a run starts with: each service's minimum, on the flavor that costs least."""
-    flavors = prepared.settings.catalogue().flavors
-    return {
-        service.id: {min(service.flavors, key=lambda f: (flavors[f].cost_per_hour, f)): service.min_replicas}
+@contextlib.asynccontextmanager
+async def local_run(
+    prepared: Prepared, directory: Path, progress: Callable[[str], None]
+) -> AsyncIterator[LocalRun]:
+    """Start router and first replicas in `directory`; everything ends with the context."""
+    directory.mkdir(parents=True, exist_ok=True)
+    services = [
+        LocalService(
+            service,
+            prepared.archives[service.id],
+            {name: p.planned_setup_s for name, p in prepared.profiles_of(service).items()},
+        )
         for service in prepared.services
-        if service.min_replicas
-    }
-
-
-def _archive(chosen: ServiceSettings, models: dict[str, BuiltModel]) -> Path:
-    if chosen.archive is None:
-        return models[chosen.model].archive
-    if not chosen.archive.is_file():
-        raise SettingsError(f"services[{chosen.name}].archive: {chosen.archive}: no such file")
-    return chosen.archive.resolve()
-
-
-def _profiles(
-    chosen: ServiceSettings,
-    service: Service,
-    settings: Settings,
-    models: dict[str, BuiltModel],
-    progress: Progress,
-) -> Sequence[ExecutionProfile]:
-    from barista.profile.store import read_profiles
-
-    if chosen.profile is not None:
-        return [profile for profile in read_profiles(chosen.profile) if profile.model == service.model]
-    if chosen.model not in models:
-        raise SettingsError(
-            f"services[{chosen.name}].profile: missing: a model with an archive of its own needs one;"
-            f" measure it: barista profile --model {chosen.model} --archive … --sample … -o profiles.yaml"
-        )
-    return _measured(models[chosen.model], service, settings, progress)
-
-
-def _measured(
-    model: BuiltModel, service: Service, settings: Settings, progress: Progress
-) -> list[ExecutionProfile]:
-    from barista.platforms.local.cgroups import CpuLimiter
-    from barista.platforms.local.torchserve import TorchServe
-    from barista.profile.cached import cached_profiles
-    from barista.profile.measure import Effort, Subject
-
-    catalogue = settings.catalogue()
-    subject = Subject(model.name, model.archive, model.body(), model.content_type)
-    flavors = [catalogue.flavor(name) for name in service.flavors]
-    found: list[ExecutionProfile] = []
-    for family in dict.fromkeys(flavor.family for flavor in flavors):
-        members = [flavor for flavor in flavors if flavor.family == family]
-        found += cached_profiles(
-            TorchServe(),
-            subject,
-            members,
-            CpuLimiter,
-            workers=catalogue.workers(members[0].name),
-            measured=datetime.now(UTC).date().isoformat(),
-            effort=Effort(starts=2),
-            progress=progress,
-        )
-    return found
+    ]
+    initial = prepared.first_counts()
+    progress(f"starting {sum(sum(counts.values()) for counts in initial.values())} replicas")
+    supervisor = Supervisor(directory, services, prepared.settings.catalogue(), initial, TorchServe())
+    async with supervisor:
+        await supervisor.wait_ready()
+        yield LocalRun(directory, prepared, supervisor)

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from barista import __version__
-from barista.cli import models
+from barista.cli import control, demo, explain, models, profile, run
 from barista.plugins import PluginError
 from barista.settings import SettingsError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (models,):
+for module in (demo, run, profile, models, explain, control):
     module.register(app)
 
 
