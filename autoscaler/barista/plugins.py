@@ -28,7 +28,7 @@ def load_plugin(group: str, name: str, options: Mapping[str, object] | None = No
     make = _factory(_find(group, name, kind), kind)
     try:
         return make(**(options or {}))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise PluginError(f"{kind} {name!r}: options {dict(options or {})}: {error}") from error
 
 
@@ -43,11 +43,10 @@ def _find(group: str, name: str, kind: str) -> EntryPoint:
 def _factory(entry: EntryPoint, kind: str) -> Callable[..., Any]:
     try:
         make: Callable[..., Any] = entry.load()
-    except ImportError as error:
-        missing = error.name or str(error)
+    except (ImportError, AttributeError) as error:
         raise PluginError(
-            f"{kind} {entry.name!r}: cannot be imported: {missing} is missing;"
-            f" install its extra: pip install 'knative-barista[{entry.name}]'"
+            f"{kind} {entry.name!r}: entry point {entry.value} cannot be imported: {error};"
+            f" install what it needs, for a built-in one: pip install 'knative-barista[{entry.name}]'"
         ) from error
     if not callable(make):
         raise PluginError(f"{kind} {entry.name!r}: entry point {entry.value} is not callable")

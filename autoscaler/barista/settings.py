@@ -2,18 +2,26 @@
 
 One schema serves every command that reads a configuration file (``barista.yaml``). A service's
 settings resolve once, in this order: what the service itself says, the operator's defaults in the
-file (environment variables ``BARISTA_…`` override them), the defaults of this module.
+file (environment variables ``BARISTA_…`` override them), the defaults of this module. Paths in a file
+are relative to it.
 """
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSource
 
 from barista.values.flavor import Catalogue, Flavor, Pool
 from barista.values.service import Authority, PluginChoice, Service, ServiceId, Slo
+
+ENV_PREFIX = "BARISTA_"
+ENV_DELIMITER = "__"
 
 
 class SettingsError(Exception):
@@ -58,7 +66,7 @@ class ServiceDefaults(_Strict):
     """What a service may set for itself; the operator's defaults have the same fields."""
 
     latency_slo_ms: float = Field(500, gt=0)
-    latency_percentile: float = Field(95, gt=0, lt=100)
+    latency_percentile: float = Field(95, ge=1, lt=100, description="in percent")
     flavors: list[str] = Field(default_factory=list)
     min_replicas: int = Field(1, ge=0)
     max_replicas: int = Field(10, ge=1)
@@ -99,12 +107,20 @@ class ControlSettings(_Strict):
     max_step_up: int = Field(1000, ge=1, description="replicas added to one service in one cycle")
     max_step_down: int = Field(1000, ge=1, description="replicas taken from one service in one cycle")
 
+    @model_validator(mode="after")
+    def _steps_in_order(self) -> Self:
+        if self.step_min_s > self.step_max_s:
+            raise ValueError(
+                f"step_min_s {self.step_min_s:g} is above step_max_s {self.step_max_s:g}: lower it"
+            )
+        return self
+
 
 class Settings(BaseSettings):
     """The whole configuration (``barista.yaml``); environment: ``BARISTA_CONTROL__CYCLE_S=10``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BARISTA_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, extra="forbid", frozen=True
     )
 
     pools: dict[str, PoolSettings]
@@ -114,6 +130,15 @@ class Settings(BaseSettings):
     planner: PluginSettings = PluginSettings(name="mip", options={"time_limit_s": 5, "gap": 0.01})
     control: ControlSettings = ControlSettings()
     time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (OSError, ValueError, KeyError):
+            raise ValueError(f"{name!r}: no such time zone; need a name like Europe/Berlin") from None
+        return name
 
     @classmethod
     def settings_customise_sources(
@@ -142,12 +167,8 @@ class Settings(BaseSettings):
         merged = self.defaults.model_copy(
             update={name: getattr(service, name) for name in _chosen(service) & _DEFAULTED}
         )
-        unknown = [name for name in merged.flavors if name not in self.flavors]
-        if unknown:
-            raise SettingsError(
-                f"services[{service.name}].flavors: {', '.join(unknown)}: no such flavor;"
-                f" known: {', '.join(sorted(self.flavors))}"
-            )
+        place = f"services[{service.name}]" if "flavors" in _chosen(service) else "defaults"
+        self._check_flavors(merged.flavors, f"{place}.flavors")
         try:
             return Service(
                 id=ServiceId(f"{service.namespace}/{service.name}"),
@@ -165,6 +186,14 @@ class Settings(BaseSettings):
             )
         except ValueError as error:
             raise SettingsError(f"services[{service.name}]: {error}") from error
+
+    def _check_flavors(self, names: Sequence[str], place: str) -> None:
+        known = ", ".join(sorted(self.flavors))
+        for name in names:
+            if name not in self.flavors:
+                raise SettingsError(f"{place}: flavor {name!r}: no such flavor; known: {known}")
+            if names.count(name) > 1:
+                raise SettingsError(f"{place}: flavor {name!r}: given more than once: remove one")
 
 
 _DEFAULTED = frozenset(ServiceDefaults.model_fields)
@@ -184,24 +213,51 @@ def load_settings(path: Path) -> Settings:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SettingsError(f"{path}: not YAML{where}: {getattr(error, 'problem', error)}") from error
-    if not isinstance(document, dict):
-        raise SettingsError(f"{path}: need a mapping with pools, flavors and services at the top")
-    return parse_settings(document, str(path))
+    settings = parse_settings(document, str(path))
+    services = [_with_paths_below(path.absolute().parent, service) for service in settings.services]
+    return settings.model_copy(update={"services": services})
 
 
-def parse_settings(document: dict[str, Any], place: str) -> Settings:
+def parse_settings(document: object, place: str) -> Settings:
     """Settings from a parsed document; `place` is named in errors."""
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise SettingsError(f"{place}: need a mapping with pools, flavors and services at the top")
     try:
         settings = Settings(**document)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{place}: {where}: {first['msg']}") from error
+        raise SettingsError(_first_fault(error, place)) from error
+    except UnreadableSource as error:
+        raise SettingsError(f"environment {ENV_PREFIX}…: {error}: need JSON") from error
+    try:
+        _check(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{place}: {error}") from error
+    return settings
+
+
+def _check(settings: Settings) -> None:
     names = [f"{s.namespace}/{s.name}" for s in settings.services]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SettingsError(f"{place}: services: {', '.join(twice)} given more than once: rename one")
+        raise SettingsError(f"services: {', '.join(twice)} given more than once: rename one")
     settings.catalogue()
     for service in settings.services:
         settings.resolve(service)
-    return settings
+
+
+def _first_fault(error: ValidationError, place: str) -> str:
+    first = error.errors()[0]
+    variable = ENV_PREFIX + ENV_DELIMITER.join(str(part) for part in first["loc"]).upper()
+    if variable in os.environ:
+        place = f"environment {variable}"
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{place}: {where}: no such setting: correct its name or remove it"
+    return f"{place}: {where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _with_paths_below(folder: Path, service: ServiceSettings) -> ServiceSettings:
+    given = {"archive": service.archive, "profile": service.profile}
+    return service.model_copy(
+        update={name: folder / path for name, path in given.items() if path is not None}
+    )

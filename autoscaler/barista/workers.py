@@ -27,7 +27,8 @@ class KillingPool(Executor):
 
     def __init__(self, workers: int = 1) -> None:
         # Spawned, not forked: the parent has threads, and torch does not survive a fork.
-        self._pool = ProcessPool(
+        # Any: half of pebble's methods carry no types.
+        self._pool: Any = ProcessPool(
             max_workers=workers, context=multiprocessing.get_context("spawn"), initializer=_yield_to_others
         )
 

@@ -7,18 +7,9 @@ queueing nor dispatch, so it is exact for nobody and simple for everybody.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 from barista.values.profile import ExecutionProfile
 from barista.values.service import DispatchRule, Slo
-
-
-class CapacityModel(Protocol):
-    """Says what replicas of one profile serve within an SLO."""
-
-    def rps(self, profile: ExecutionProfile, slo: Slo, dispatch: DispatchRule, replicas: int) -> float:
-        """Requests/s that `replicas` serve together within `slo`; 0 when even one request is too slow."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

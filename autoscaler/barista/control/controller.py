@@ -10,8 +10,8 @@ from time import perf_counter
 
 from barista.control.cycle import Pass
 from barista.control.log import DecisionLog
-from barista.ports.platform import Platform
-from barista.values.decision import Decision, Memory, Outcome
+from barista.ports.platform import Platform, PlatformUnavailable
+from barista.values.decision import Applied, Decision, Memory, Outcome
 
 Turn = Callable[[Memory, float], Pass]
 """One pass of a policy: Barista's cycle, or a rival's rules on the same situation."""
@@ -72,6 +72,11 @@ class Controller:
         changed = tuple(decision for decision in decisions if decision.changes)
         if not changed:
             return
-        for applied in self.platform.apply(changed):
+        try:
+            outcomes = self.platform.apply(changed)
+        except PlatformUnavailable as error:
+            # The next cycle decides again, from what is there then.
+            outcomes = tuple(Applied(decision.service, ok=False, text=str(error)) for decision in changed)
+        for applied in outcomes:
             if not applied.ok and self.log is not None:
                 self.log.not_applied(applied)

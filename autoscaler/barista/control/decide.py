@@ -10,7 +10,6 @@ from dataclasses import replace
 from barista.control.changes import changes_between
 from barista.control.rules import Rules
 from barista.control.vertical import planned_counts
-from barista.plan.pose import SETUP_LEVEL
 from barista.rails.guard import guard
 from barista.rails.rail import Proposal, Scene
 from barista.values.decision import (
@@ -119,21 +118,15 @@ def _decision(raw: Proposal, final: Proposal, bounded: Counts, scene: Scene) -> 
 
 def _setup_s(view: ServiceView, flavor: str) -> float:
     profile = view.profiles.get(flavor)
-    return profile.setup_time.quantile(SETUP_LEVEL) if profile is not None else 0.0
+    return profile.planned_setup_s if profile is not None else 0.0
 
 
 def _remembered(memory: ServiceMemory, raw: Proposal, scene: Scene) -> ServiceMemory:
-    reading = raw.view.observation.demand_rps
-    now_s, keep_s = scene.now_s, scene.settings.stabilisation_s
-    wish = Wish(now_s, raw.counts, scene.capacity_rps(raw.view, raw.counts))
+    view, now_s = raw.view, scene.now_s
     boost = memory.boost if memory.boost is not None and memory.boost.until_s > now_s else None
-    seen_at_s = memory.seen_at_s
-    if seen_at_s is None and reading.is_fresh and raw.view.replicas is not None:
-        seen_at_s = now_s
-    return replace(
-        memory,
-        boost=boost,
-        wishes=(*(w for w in memory.wishes if w.at_s > now_s - keep_s), wish),
-        seen_at_s=seen_at_s,
-        last_demand_rps=reading.value if reading.is_fresh else memory.last_demand_rps,
-    )
+    if view.replicas is None or not view.observation.demand_rps.is_fresh:
+        return replace(memory, boost=boost, seen_at_s=None, wishes=())
+    recent = (wish for wish in memory.wishes if wish.at_s > now_s - scene.settings.stabilisation_s)
+    wish = Wish(now_s, raw.counts, scene.capacity_rps(view, raw.counts))
+    seen_at_s = now_s if memory.seen_at_s is None else memory.seen_at_s
+    return replace(memory, boost=boost, seen_at_s=seen_at_s, wishes=(*recent, wish))

@@ -7,6 +7,8 @@ when production would have.
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
 from barista.ports.platform import MetricSource
 from barista.values.series import Demand
 from barista.values.service import Service, ServiceId
@@ -35,7 +37,10 @@ class Learner:
         self._due_s: dict[ServiceId, float] = {}
 
     def learn(self, services: Sequence[Service], now_s: float) -> None:
-        """Collect finished fits, and order those that are due. No history yet: asked again soon."""
+        """Collect finished fits, and order those that are due.
+
+        A young series is learned again each time that it has doubled: its first fit may fail, or know little.
+        """
         self._host.collect(now_s)
         due = [service for service in services if self._due_s.get(service.id, now_s) <= now_s]
         if not due:
@@ -44,8 +49,8 @@ class Learner:
         histories = self._metrics.history(ids, now_s - self._history_s, now_s, self._step_s)
         for service in due:
             history = histories.get(service.id)
-            known = history is not None and len(history) > 0
-            self._due_s[service.id] = now_s + (self._learn_s if known else self._step_s)
+            known = 0 if history is None else int(np.isfinite(history.values).sum())
+            self._due_s[service.id] = now_s + min(self._learn_s, max(1, known) * self._step_s)
             if history is not None and known:
                 self._host.learn(service, history, now_s)
         self._host.collect(now_s)

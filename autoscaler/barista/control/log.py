@@ -2,7 +2,8 @@
 
 ``decisions.jsonl`` has a line a change, ``cycles.jsonl`` a line a cycle (what a report draws), and
 ``passes.jsonl`` the whole inputs and outcome of the latest cycles, from which `explain` decides
-again. The last is bounded; the others grow by what happens.
+again. The last is bounded; the others grow by what happens. What a killed writer left of a line is
+cut off when the next one begins.
 """
 
 import json
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from barista.control.cycle import Pass
 from barista.control.rules import Rules
@@ -57,10 +58,12 @@ class DecisionLog:
     def __init__(self, directory: Path, rules: Rules) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._files, self._rules = LogFiles(directory), rules
-        self._recent: deque[str] = deque(maxlen=PASSES_KEPT)
-        if self._files.passes.exists():
-            self._recent.extend(self._files.passes.read_text().splitlines())
-        self._since_rewrite = 0
+        files = self._files
+        for path in (files.decisions, files.cycles, files.passes, files.problems):
+            _cut_torn_line(path)
+        kept = files.passes.read_text().splitlines() if files.passes.exists() else []
+        self._recent: deque[str] = deque(kept, maxlen=PASSES_KEPT)
+        self._passes_stored = len(kept)
 
     def cycle(self, done: Pass, seconds: float) -> None:
         """Record one cycle and its decisions."""
@@ -79,12 +82,12 @@ class DecisionLog:
     def _keep(self, done: Pass) -> None:
         line = encode_pass(done)
         self._recent.append(line)
-        self._since_rewrite += 1
-        if self._since_rewrite >= PASSES_KEPT:
+        self._passes_stored += 1
+        if self._passes_stored > 2 * PASSES_KEPT:
             aside = self._files.passes.with_suffix(".tmp")
             aside.write_text("".join(f"{kept}\n" for kept in self._recent))
             aside.replace(self._files.passes)
-            self._since_rewrite = 0
+            self._passes_stored = len(self._recent)
         else:
             with self._files.passes.open("a") as out:
                 out.write(f"{line}\n")
@@ -138,7 +141,8 @@ def decision_lines(decision: Decision) -> list[dict[str, Any]]:
     return lines
 
 
-_PASS: TypeAdapter[Pass] = TypeAdapter(Pass)
+# A tuple of one: pydantic takes no configuration beside a dataclass. Without it inf and NaN become null.
+_PASS: TypeAdapter[tuple[Pass]] = TypeAdapter(tuple[Pass], config=ConfigDict(ser_json_inf_nan="constants"))
 
 
 def encode_pass(done: Pass) -> str:
@@ -147,12 +151,12 @@ def encode_pass(done: Pass) -> str:
         replace(view, observation=replace(view.observation, recent=None)) for view in done.situation.services
     )
     slim = replace(done, situation=replace(done.situation, services=services))
-    return _PASS.dump_json(slim).decode()
+    return _PASS.dump_json((slim,)).decode()
 
 
 def decode_pass(line: str) -> Pass:
     """The pass of a JSON line. ValueError when it is not one."""
-    return _PASS.validate_json(line)
+    return _PASS.validate_json(line)[0]
 
 
 def _seen(view: ServiceView) -> dict[str, Any]:
@@ -189,6 +193,16 @@ def _forecast(done: Pass, view: ServiceView) -> dict[str, Any] | None:
         "quantiles": forecast.quantiles,
         "made_by": forecast.made_by,
     }
+
+
+def _cut_torn_line(path: Path) -> None:
+    """A writer that was killed may have left half a line; what is appended must not join it."""
+    if path.exists():
+        whole = path.read_bytes()
+        end = whole.rfind(b"\n") + 1
+        if end < len(whole):
+            with path.open("r+b") as file:
+                file.truncate(end)
 
 
 def _append(path: Path, lines: list[dict[str, Any]]) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from barista.capacity.published import CapacityModel
 from barista.plan.pose import Horizon
+from barista.ports.capacity import CapacityModel
 from barista.rails.rail import RailSettings
 
 

@@ -2,9 +2,10 @@
 
 It may only raise: resources in place first, then replicas. What it raised stays as a boost in
 memory that the next cycles honour until it expires. Without figures of the last few seconds it
-is off, and says so.
+is off, and says so in the reasons of the next decisions.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from barista.control.decide import decisions_from
@@ -25,72 +26,79 @@ class _Strain:
 
 
 def surge(situation: Situation, now_s: float, rules: Rules) -> Outcome:
-    """Decisions for the services under strain only, with their boosts remembered."""
+    """The decisions that raise something, with the boosts remembered.
+
+    Every service takes part as it is, for pools are shared; none can end below that.
+    """
     scene = Scene(situation, now_s, rules.capacity, rules.rails)
-    memory = dict(situation.memory.services)
-    raised = []
+    services = dict(situation.memory.services)
+    proposals = []
     for view in situation.services:
-        strain = _strain(view, now_s, scene, rules)
-        if strain is None:
-            continue
-        held = count_by_flavor(view.replicas or ())
-        counts = _raised(view, held, strain, scene)
-        if counts == held:
-            continue
-        raised.append(Proposal(view, counts, (Reason("surge", strain.text),)))
-        boost = Boost(counts, now_s + rules.surge_hold_s, strain.text)
-        memory[view.service.id] = replace(situation.memory.of(view.service.id), boost=boost)
-    # Pools are shared: services without strain take part as they are.
-    strained = {proposal.id for proposal in raised}
-    others = [
-        Proposal(view, count_by_flavor(view.replicas or ()))
-        for view in situation.services
-        if view.service.id not in strained
-    ]
-    decisions = decisions_from((*raised, *others), scene)
-    kept = tuple(
+        memory = situation.memory.of(view.service.id)
+        off = _off(view, now_s, rules.surge_fresh_s)
+        strain = _strain(view, scene, now_s, rules) if off is None else None
+        proposal = Proposal(view, count_by_flavor(view.replicas or ()), frozen=True)
+        if strain is not None:
+            counts = _raised(view, proposal.counts, strain.needed_rps, scene)
+            proposal = replace(proposal, counts=counts, reasons=(Reason("surge", strain.text),))
+            memory = replace(memory, boost=Boost(counts, now_s + rules.surge_hold_s, strain.text))
+        proposals.append(proposal)
+        services[view.service.id] = replace(memory, surge_off=off)
+    raising = tuple(
         decision
-        for decision in decisions
-        if decision.service in strained and _raises(decision.final, situation.view(decision.service), scene)
+        for decision in decisions_from(tuple(proposals), scene)
+        if decision.changes and services[decision.service].surge_off is None
     )
-    return Outcome(kept, Memory(memory, situation.memory.cycles))
+    return Outcome(raising, Memory(services, situation.memory.cycles))
 
 
-def _strain(view: ServiceView, now_s: float, scene: Scene, rules: Rules) -> _Strain | None:
-    """What is needed when in flight exceeds what the held replicas can answer within the SLO."""
-    observation, slo = view.observation, view.service.slo
-    if view.replicas is None or not _current(observation.in_flight, now_s, rules.surge_fresh_s):
-        return None
-    in_flight = observation.in_flight.value or 0.0
-    held_rps = scene.capacity_rps(view, count_by_flavor(view.replicas))
-    within_slo = held_rps * slo.latency_s
-    if in_flight > within_slo:
-        return _Strain(
-            in_flight / slo.latency_s, f"{in_flight:g} in flight, {within_slo:.3g} can make the SLO"
-        )
-    latency = observation.latency_s
-    late = _current(latency, now_s, rules.surge_fresh_s) and (latency.value or 0.0) > slo.latency_s
-    demand = observation.demand_rps
-    if late and demand.is_fresh and (demand.value or 0.0) > held_rps:
-        return _Strain(demand.value or 0.0, f"latency {latency.value:.3g} s over {slo}, demand over capacity")
+def _off(view: ServiceView, now_s: float, fresh_s: float) -> str | None:
+    """Why surge cannot look at a service; None when it can."""
+    if view.replicas is None:
+        return "the platform does not say what is there"
+    reading = view.observation.in_flight
+    if reading.at_s is None:
+        return "in flight is missing"
+    if not _is_recent(reading, now_s, fresh_s):
+        return f"in flight is {now_s - reading.at_s:.3g} s old"
     return None
 
 
-def _current(reading: Reading, now_s: float, fresh_s: float) -> bool:
+def _strain(view: ServiceView, scene: Scene, now_s: float, rules: Rules) -> _Strain | None:
+    """What is needed when what is there, and ordered, cannot answer within the SLO; None if it can."""
+    observation, slo = view.observation, view.service.slo
+    held_rps = scene.capacity_rps(view, count_by_flavor(view.replicas or ()))
+    in_flight, within_slo = observation.in_flight.value or 0.0, held_rps * slo.latency_s
+    if in_flight > within_slo + 1e-9:
+        return _Strain(
+            in_flight / slo.latency_s, f"{in_flight:g} in flight, {within_slo:.3g} can make the SLO"
+        )
+    latency_s, demand_rps = observation.latency_s.value or 0.0, observation.demand_rps.value or 0.0
+    late = _is_recent(observation.latency_s, now_s, rules.surge_fresh_s) and latency_s > slo.latency_s
+    if late and _is_recent(observation.demand_rps, now_s, rules.surge_fresh_s) and demand_rps > held_rps:
+        return _Strain(demand_rps, f"latency {latency_s:.3g} s over {slo}, demand over capacity")
+    return None
+
+
+def _is_recent(reading: Reading, now_s: float, fresh_s: float) -> bool:
     return reading.is_fresh and reading.at_s is not None and now_s - reading.at_s <= fresh_s
 
 
-def _raised(view: ServiceView, held: dict[str, int], strain: _Strain, scene: Scene) -> dict[str, int]:
-    """The counts raised in place to the most able flavor of each family, then by replicas."""
+def _raised(view: ServiceView, held: Counts, needed_rps: float, scene: Scene) -> Counts:
+    """The counts raised in place to the most able flavor of their family, then by replicas, as needed."""
+    counts = dict(held)
+    for name, n in sorted(held.items()):
+        missing_rps = needed_rps - scene.capacity_rps(view, counts)
+        best = _most_able(view, name, scene)
+        gain_rps = scene.rps(view, best) - scene.rps(view, name)
+        if missing_rps > 1e-9 and gain_rps > 0:
+            grown = min(n, math.ceil(missing_rps / gain_rps - 1e-9))
+            counts[name] -= grown
+            counts[best] = counts.get(best, 0) + grown
+    return {name: n for name, n in raised_to(view, counts, needed_rps, scene).items() if n > 0}
+
+
+def _most_able(view: ServiceView, flavor: str, scene: Scene) -> str:
     catalogue = scene.situation.catalogue
-    counts: dict[str, int] = {}
-    for name, n in held.items():
-        family = [other for other in view.service.flavors if catalogue.same_family(name, other)]
-        best = max(family or [name], key=lambda flavor: (scene.rps(view, flavor), flavor))
-        counts[best] = counts.get(best, 0) + n
-    return raised_to(Proposal(view, counts), scene, strain.needed_rps)
-
-
-def _raises(final: Counts, view: ServiceView, scene: Scene) -> bool:
-    held = count_by_flavor(view.replicas or ())
-    return scene.capacity_rps(view, final) > scene.capacity_rps(view, held)
+    family = [name for name in scene.usable(view) if catalogue.same_family(flavor, name)]
+    return max(family, key=lambda name: (scene.rps(view, name), name), default=flavor)

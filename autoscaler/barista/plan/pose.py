@@ -6,19 +6,18 @@ capacity per replica at the expected count.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from barista.capacity.published import CapacityModel
+from barista.ports.capacity import CapacityModel
+from barista.values.flavor import Pool, Resource
 from barista.values.forecast import Forecast
 from barista.values.problem import ExistingReplica, FlavorOption, Problem, ServiceProblem
 from barista.values.profile import ExecutionProfile
-from barista.values.replica import Phase, Replica
+from barista.values.replica import Counts, Phase, Replica
 from barista.values.service import ServiceId
 from barista.values.situation import ServiceView, Situation
-
-SETUP_LEVEL = 0.95
-"""A replica is planned to serve after the set-up time that 95 % of the starts keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Horizon:
         step_max_s: float = 300.0,
     ) -> "Horizon":
         """The step is the shortest set-up time within its bounds; the horizon covers set-up + lease."""
-        setups = [profile.setup_time.quantile(SETUP_LEVEL) for profile in profiles]
+        setups = [profile.planned_setup_s for profile in profiles]
         if not setups:
             return Horizon(step_max_s, steps)
         step_s = min(max(math.ceil(min(setups)), step_min_s), step_max_s)
@@ -52,18 +51,19 @@ def pose(
     capacity: CapacityModel,
 ) -> Problem:
     """The problem at `now_s`. A service without forecast, replicas or a usable flavor is left out."""
-    services = (
+    posed = (
         _pose_service(view, forecasts[view.service.id], now_s, horizon, capacity)
         for view in situation.services
         if view.service.id in forecasts and view.replicas is not None
     )
+    services = tuple(service for service in posed if service.flavors)
     return Problem(
         name=f"cycle-{situation.memory.cycles}",
         step_s=horizon.step_s,
         steps=horizon.steps,
-        pools=tuple(situation.catalogue.pools.values()),
+        pools=_room(situation, services),
         flavors=tuple(situation.catalogue.flavors.values()),
-        services=tuple(service for service in services if service.flavors),
+        services=services,
     )
 
 
@@ -73,16 +73,8 @@ def anchored_demand(forecast: Forecast, level: float, now_s: float, horizon: Hor
     A step that touches several steps of the forecast needs the largest of them; past the end of
     the forecast its last step is taken to last.
     """
-    row = forecast.quantile(level)
-    last = len(row) - 1
-
-    def at(step: int) -> float:
-        begin = (now_s + step * horizon.step_s - forecast.origin_s) / forecast.step_s
-        first = min(max(math.floor(begin + 1e-6), 0), last)
-        end = min(max(math.ceil(begin + horizon.step_s / forecast.step_s - 1e-6) - 1, first), last)
-        return max(row[first : end + 1])
-
-    return tuple(at(step) for step in range(horizon.steps))
+    starts_s = (now_s + step * horizon.step_s for step in range(horizon.steps))
+    return tuple(forecast.peak(level, start_s, start_s + horizon.step_s) for start_s in starts_s)
 
 
 def _pose_service(
@@ -97,19 +89,52 @@ def _pose_service(
         and (option := _option(view, view.profiles[name], max(demand), horizon, capacity)).rps > 0
     )
     usable = {option.flavor: option for option in options}
+    existing = tuple(
+        _existing(replica, usable[replica.flavor], now_s, horizon)
+        for replica in view.replicas or ()
+        if replica.phase is not Phase.DRAINING and replica.flavor in usable
+    )
     return ServiceProblem(
         name=service.id,
         demand_rps=demand,
         shortfall_cost_per_request=service.shortfall_cost_per_request,
         min_replicas=service.min_replicas,
-        max_replicas=service.max_replicas,
+        # A maximum below what cannot be stopped yet would leave no feasible plan at all.
+        max_replicas=max(service.max_replicas, len(_locked(existing))),
         flavors=options,
-        replicas=tuple(
-            _existing(replica, usable[replica.flavor], now_s, horizon)
-            for replica in view.replicas or ()
-            if replica.phase is not Phase.DRAINING and replica.flavor in usable
-        ),
+        replicas=existing,
     )
+
+
+def _room(situation: Situation, services: tuple[ServiceProblem, ...]) -> tuple[Pool, ...]:
+    """The pools less what replicas outside the problem hold, yet with room for what cannot be stopped."""
+    flavors = situation.catalogue.flavors
+    held = Counter(
+        replica.flavor
+        for view in situation.services
+        for replica in view.replicas or ()
+        if replica.phase is not Phase.DRAINING
+    )
+    inside = Counter(replica.flavor for service in services for replica in service.replicas)
+    locked = Counter(replica.flavor for service in services for replica in _locked(service.replicas))
+
+    def used(counts: Counts, pool: str, resource: Resource) -> float:
+        of_pool = ((n, flavors[name]) for name, n in counts.items() if name in flavors)
+        return sum(n * flavor.amount(resource) for n, flavor in of_pool if flavor.pool == pool)
+
+    def amount(pool: Pool, resource: Resource) -> float:
+        left = pool.amount(resource) - used(held - inside, pool.name, resource)
+        return max(left, used(locked, pool.name, resource))
+
+    return tuple(
+        Pool(pool.name, amount(pool, "cpu"), amount(pool, "memory_gib"), amount(pool, "gpu"))
+        for pool in situation.catalogue.pools.values()
+    )
+
+
+def _locked(replicas: tuple[ExistingReplica, ...]) -> tuple[ExistingReplica, ...]:
+    """Replicas that may not be stopped at once."""
+    return tuple(replica for replica in replicas if max(replica.ready_in, replica.lease_left) > 0)
 
 
 def _option(
@@ -121,7 +146,7 @@ def _option(
     return FlavorOption(
         flavor=profile.flavor,
         rps=capacity.rps(profile, slo, view.dispatch, expected) / expected,
-        setup_steps=_steps(profile.setup_time.quantile(SETUP_LEVEL), horizon),
+        setup_steps=_steps(profile.planned_setup_s, horizon),
         lease_steps=_steps(view.service.lease_s, horizon),
     )
 

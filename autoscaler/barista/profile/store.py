@@ -99,16 +99,15 @@ def read_profiles(path: Path) -> tuple[ExecutionProfile, ...]:
 def read_profile_file(path: Path) -> ProfileFile:
     """The profiles stored at `path` with machine and date. ProfileError says what is wrong, and where."""
     document = _load(path)
+    version = document.get("version", VERSION) if isinstance(document, dict) else VERSION
+    if version != VERSION:
+        raise ProfileError(f"{path}: version {version}: this barista reads version {VERSION}; measure again")
     try:
         parsed = _File.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top"
         raise ProfileError(f"{path}: {where}: {first['msg']}") from error
-    if parsed.version != VERSION:
-        raise ProfileError(
-            f"{path}: version {parsed.version}: this barista reads version {VERSION}; measure again"
-        )
     return ProfileFile(tuple(_values(path, parsed.profiles)), parsed.machine, parsed.measured)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from barista.rails import service, shared
+from barista.rails import service
+from barista.rails.pools import pool_limits
 from barista.rails.rail import Proposal, Rail, Scene, each
 from barista.values.replica import Counts
 from barista.values.service import ServiceId
@@ -16,8 +17,9 @@ RAILS: tuple[Rail, ...] = (
     each(service.rate_limits),
     each(service.hysteresis),
     each(service.stabilisation),
-    shared.pool_limits,
+    pool_limits,
 )
+LAST_WORD: Rail = each(service.authority)
 
 
 def guard(
@@ -27,4 +29,4 @@ def guard(
     for rail in RAILS:
         proposals = rail(proposals, scene)
     bounded = {proposal.id: proposal.counts for proposal in proposals}
-    return shared.authority(proposals, scene), bounded
+    return LAST_WORD(proposals, scene), bounded

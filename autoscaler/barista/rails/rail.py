@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 
-from barista.capacity.published import CapacityModel
+from barista.ports.capacity import CapacityModel
 from barista.values.decision import Reason
 from barista.values.forecast import Forecast
 from barista.values.replica import Counts, count_by_flavor
@@ -48,12 +48,25 @@ class Scene:
         """Requests/s that `counts` serve within the SLO."""
         return sum(n * self.rps(view, flavor) for flavor, n in counts.items())
 
+    def usable(self, view: ServiceView) -> tuple[str, ...]:
+        """The service's flavors that can meet its SLO; all of its flavors when none can."""
+        able = tuple(name for name in view.service.flavors if self.rps(view, name) > 0)
+        return able or view.service.flavors
+
+    def total(self, view: ServiceView, counts: Counts) -> int:
+        """Replicas that count towards the service's bounds.
+
+        Those on flavors that it may or can no longer use do not: they leave once others serve.
+        """
+        return sum(counts.get(name, 0) for name in self.usable(view))
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """What one service should hold next, while the rails still bound it.
 
-    `current` is what it holds now; with `frozen` set nothing may fall below that any more.
+    `current` is what it holds now; with `frozen` set, no rail can stop any of that or make it less
+    able.
     """
 
     view: ServiceView
@@ -71,10 +84,12 @@ class Proposal:
         """Replicas held now, by flavor."""
         return count_by_flavor(self.view.replicas or ())
 
-    def bounded_to(self, counts: Counts, rail: str, text: str) -> "Proposal":
+    def bounded_to(self, counts: Counts, rail: str, text: str, scene: Scene) -> "Proposal":
         """The proposal with `counts`, and the rail's reason; unchanged counts leave no trace."""
+        if self.frozen:
+            counts = only_raising(self.view, self.current, counts, scene)
         counts = {flavor: n for flavor, n in counts.items() if n > 0}
-        if counts == {flavor: n for flavor, n in self.counts.items() if n > 0}:
+        if counts == self.counts:
             return self
         return replace(self, counts=counts, reasons=(*self.reasons, Reason(rail, text, binds=True)))
 
@@ -92,18 +107,33 @@ def each(rail: Callable[[Proposal, Scene], Proposal]) -> Rail:
     return over_all
 
 
-def raised_to(proposal: Proposal, scene: Scene, needed_rps: float) -> dict[str, int]:
-    """The counts, raised until they serve `needed_rps`, by the flavor with the least cost per request."""
-    counts = dict(proposal.counts)
-    missing = needed_rps - scene.capacity_rps(proposal.view, counts)
-    flavor = cheapest_flavor(proposal.view, scene)
+def only_raising(view: ServiceView, held: Counts, wanted: Counts, scene: Scene) -> dict[str, int]:
+    """What is held, changed towards `wanted` where that stops no replica and makes none less able."""
+    counts = dict(held)
+    missing = {name: n - held.get(name, 0) for name, n in wanted.items()}
+    for before, after, count in scene.situation.catalogue.moves_in_place(held, wanted):
+        missing[after] -= count
+        if scene.rps(view, after) >= scene.rps(view, before):
+            counts[before] -= count
+            counts[after] = counts.get(after, 0) + count
+    for name, count in missing.items():
+        if count > 0:
+            counts[name] = counts.get(name, 0) + count
+    return {name: n for name, n in counts.items() if n > 0}
+
+
+def raised_to(view: ServiceView, counts: Counts, needed_rps: float, scene: Scene) -> dict[str, int]:
+    """`counts`, raised until they serve `needed_rps`, by the flavor with the least cost per request."""
+    raised = dict(counts)
+    missing = needed_rps - scene.capacity_rps(view, counts)
+    flavor = cheapest_flavor(view, scene)
     if missing > 1e-9 and flavor is not None:
-        counts[flavor] = counts.get(flavor, 0) + ceil(missing / scene.rps(proposal.view, flavor) - 1e-9)
-    return counts
+        raised[flavor] = raised.get(flavor, 0) + ceil(missing / scene.rps(view, flavor) - 1e-9)
+    return raised
 
 
 def cheapest_flavor(view: ServiceView, scene: Scene) -> str | None:
     """The service's flavor with the least cost per request; None when none can meet the SLO."""
-    catalogue = scene.situation.catalogue
-    able = {name: rps for name in view.service.flavors if (rps := scene.rps(view, name)) > 0}
-    return min(able, key=lambda name: (catalogue.flavor(name).cost_per_hour / able[name], name), default=None)
+    flavors = scene.situation.catalogue.flavors
+    able = {name: rps for name in scene.usable(view) if (rps := scene.rps(view, name)) > 0}
+    return min(able, key=lambda name: (flavors[name].cost_per_hour / able[name], name), default=None)

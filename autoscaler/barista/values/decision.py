@@ -105,14 +105,15 @@ class Wish:
 class ServiceMemory:
     """What is remembered of one service from cycle to cycle.
 
-    `seen_at_s` is None until demand was seen fresh after a start: until then nothing is lowered.
+    `seen_at_s` is since when demand and replicas have been seen without a gap; None while they are
+    not, as after a start: until that has lasted, nothing is lowered. `surge_off` says why surge
+    could not look (None: it could).
     """
 
     boost: Boost | None = None
     wishes: tuple[Wish, ...] = ()
-    changed_at_s: float | None = None
     seen_at_s: float | None = None
-    last_demand_rps: float | None = None
+    surge_off: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

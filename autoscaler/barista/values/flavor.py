@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from barista.values.replica import Counts
+
 Resource = Literal["cpu", "memory_gib", "gpu"]
 RESOURCES: tuple[Resource, ...] = ("cpu", "memory_gib", "gpu")
 
@@ -78,5 +80,30 @@ class Catalogue:
         return max(1, math.ceil(largest))
 
     def same_family(self, one: str, other: str) -> bool:
-        """Whether a replica can change from flavor `one` to `other` in place."""
-        return self.flavor(one).family == self.flavor(other).family
+        """Whether a replica can change from flavor `one` to `other` in place.
+
+        Replicas outlive the operator's changes: a flavor that has left the catalogue has no family.
+        """
+        known = one in self.flavors and other in self.flavors
+        return known and self.flavor(one).family == self.flavor(other).family
+
+    def moves_in_place(self, current: Counts, wanted: Counts) -> tuple[tuple[str, str, int], ...]:
+        """(from, to, count) of the replicas that become others of their family in place.
+
+        What stays as it is does not move; of the rest, the smallest become the smallest wanted.
+        """
+        names = sorted({*current, *wanted} & {*self.flavors}, key=lambda name: (self.flavors[name].cpu, name))
+        delta = {name: wanted.get(name, 0) - current.get(name, 0) for name in names}
+        moves = []
+        for before in names:
+            for after in names:
+                count = min(-delta[before], delta[after])
+                if count > 0 and self.same_family(before, after):
+                    moves.append((before, after, count))
+                    delta[before] += count
+                    delta[after] -= count
+        return tuple(moves)
+
+    def cost_per_hour(self, counts: Counts) -> float:
+        """What `counts` cost; flavors that have left the catalogue have no price."""
+        return sum(n * self.flavors[name].cost_per_hour for name, n in counts.items() if name in self.flavors)

@@ -1,10 +1,9 @@
 """A forecast: demand over the horizon from one origin, as mean and quantiles per step."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
-
-import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,23 @@ class Forecast:
         """
         if not self.levels or not self.levels[0] - 1e-9 <= level <= self.levels[-1] + 1e-9:
             raise ValueError(f"forecast by {self.made_by}: no quantile {level}; stated: {self.levels}")
-        rows = np.asarray(self.quantiles)
-        return tuple(float(np.interp(level, self.levels, rows[:, k])) for k in range(self.steps))
+        above = min(bisect_left(self.levels, level), len(self.levels) - 1)
+        if above == 0 or level >= self.levels[above]:
+            return self.quantiles[above]
+        below = above - 1
+        share = (level - self.levels[below]) / (self.levels[above] - self.levels[below])
+        pairs = zip(self.quantiles[below], self.quantiles[above], strict=True)
+        return tuple(low + share * (high - low) for low, high in pairs)
+
+    def peak(self, level: float, start_s: float, end_s: float) -> float:
+        """The largest quantile at `level` over the steps that ``[start_s, end_s)`` touches (requests/s).
+
+        Before the origin the first step is taken to stand, past the end the last one.
+        """
+        row, last = self.quantile(level), self.steps - 1
+        first = min(max(math.floor((start_s - self.origin_s) / self.step_s + 1e-6), 0), last)
+        end = min(max(math.ceil((end_s - self.origin_s) / self.step_s - 1e-6) - 1, first), last)
+        return max(row[first : end + 1])
 
     def fault(self) -> str | None:
         """What is wrong with it in one phrase, or None: NaN, negative, non-monotone, misshapen."""

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+SETUP_LEVEL = 0.95
+
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
@@ -24,8 +26,10 @@ class Distribution:
                 f"distribution: {len(self.levels)} levels, {len(self.values_s)} values: need as many of both"
             )
         for name, row in (("levels", self.levels), ("values_s", self.values_s)):
-            if any(b < a for a, b in pairwise(row)):
+            if not all(a <= b for a, b in pairwise(row)):
                 raise ValueError(f"distribution: {name} must not fall: {row}")
+        if not 0 <= self.levels[0] <= self.levels[-1] <= 1:
+            raise ValueError(f"distribution: levels are fractions from 0 to 1: {self.levels}")
         if self.values_s[0] < 0:
             raise ValueError(f"distribution: negative time {self.values_s[0]} s")
 
@@ -62,6 +66,11 @@ class ExecutionProfile:
     memory_gib: float = 0.0
     workers: int = 1
     requests: int = 0
+
+    @property
+    def planned_setup_s(self) -> float:
+        """The set-up time (s) that planning counts on: 95 % of the starts keep it."""
+        return self.setup_time.quantile(SETUP_LEVEL)
 
 
 Profiles = Mapping[str, ExecutionProfile]

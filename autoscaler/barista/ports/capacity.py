@@ -1,0 +1,14 @@
+"""CapacityModel: what says how many requests/s replicas serve within an SLO."""
+
+from typing import Protocol
+
+from barista.values.profile import ExecutionProfile
+from barista.values.service import DispatchRule, Slo
+
+
+class CapacityModel(Protocol):
+    """Says what replicas of one profile serve within an SLO."""
+
+    def rps(self, profile: ExecutionProfile, slo: Slo, dispatch: DispatchRule, replicas: int) -> float:
+        """Requests/s that `replicas` serve together within `slo`; 0 when even one request is too slow."""
+        ...

@@ -1,0 +1,1 @@
+"""Makes this folder importable, so that its folders can share the small world of `core_world`."""
