@@ -3,6 +3,7 @@
 This is the one place where stages, plug-ins, platform and metrics meet.
 """
 
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +27,20 @@ from barista.plugins import FORECASTERS, PLANNERS, load_plugin
 from barista.policies import make_policy, rival_turn
 from barista.ports.forecaster import ForecastContext, Forecaster
 from barista.ports.platform import MetricSource, Platform
-from barista.profile.store import read_profiles
 from barista.rails.rail import RailSettings
 from barista.settings import Settings, parse_settings
 from barista.values.decision import Memory
 from barista.values.problem import PlanLimits
-from barista.values.profile import Profiles
+from barista.values.profile import ExecutionProfile, Profiles
 from barista.values.series import Calendar
 from barista.values.service import PluginChoice, ServiceId
 from barista.values.situation import Situation
 
 OURS = "barista"
-FORECAST_LEVELS = (0.05, 0.5, 0.95)
+SPEC, PROFILES = "controller.json", "profiles.yaml"
+"""What a controller process reads in its run's directory."""
+SHOWN_LEVELS = (0.05, 0.5, 0.95)
+"""Quantiles that every forecast states, besides those that services buy."""
 NODE_LIMIT = 200
 """Branch-and-bound nodes where seconds would not be repeatable."""
 
@@ -46,7 +49,6 @@ class ControllerSpec(BaseModel):
     """What a controller process is told: written by whoever starts it, read by the process itself."""
 
     settings: dict[str, Any]
-    profiles: Path
     policy: str = OURS
     policy_options: dict[str, Any] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
@@ -80,9 +82,9 @@ class Adapters:
     plans: Executor
 
 
-def watched(settings: Settings, profiles: Path) -> Watched:
-    """The services of `settings` with their profiles from the file `profiles`."""
-    measured = read_profiles(profiles)
+def watched(settings: Settings, measured: Iterable[ExecutionProfile]) -> Watched:
+    """The services of `settings` with those of the profiles `measured` that are of their models."""
+    measured = tuple(measured)
     services = [settings.resolve(service) for service in settings.services]
     by_service: dict[ServiceId, Profiles] = {
         service.id: {p.flavor: p for p in measured if p.model == service.model} for service in services
@@ -115,13 +117,20 @@ def rules_for(settings: Settings, seen: Watched) -> Rules:
     return Rules(horizon, PublishedCapacity(), rails, surge_hold_s=2 * horizon.step_s)
 
 
-def compose(spec: ControllerSpec, adapters: Adapters, log: Path | None, *, live: bool = True) -> Controller:
-    """The controller of `spec` on `adapters`, logging below `log`.
+def compose(
+    spec: ControllerSpec,
+    measured: Iterable[ExecutionProfile],
+    adapters: Adapters,
+    log: Path | None,
+    *,
+    live: bool = True,
+) -> Controller:
+    """The controller of `spec` on `adapters`, with the profiles `measured`, logging below `log`.
 
     With `live` off the planner's limits are deterministic (nodes, not seconds), for virtual time.
     """
     settings = spec.parsed()
-    seen = watched(settings, spec.profiles)
+    seen = watched(settings, measured)
     rules = rules_for(settings, seen)
     control = settings.control
     kept = DecisionLog(log, rules) if log else None
@@ -142,9 +151,10 @@ def compose(spec: ControllerSpec, adapters: Adapters, log: Path | None, *, live:
             log=kept,
         )
 
+    levels = tuple(sorted({*SHOWN_LEVELS, *(service.demand_quantile for service in seen.services)}))
     host = ForecasterHost(
         make=make_forecaster,
-        context=ForecastContext(spec.calendar, rules.horizon.steps + 2, FORECAST_LEVELS, spec.seed),
+        context=ForecastContext(spec.calendar, rules.horizon.steps + 2, levels, spec.seed),
         step_s=rules.horizon.step_s,
         executor=adapters.forecasts,
         learner=adapters.fits,

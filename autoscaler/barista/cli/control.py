@@ -14,12 +14,14 @@ def register(app: typer.Typer) -> None:
 
 def command(directory: Annotated[Path, typer.Argument(help="directory with controller.json")]) -> None:
     """Run the controller specified in DIRECTORY until it is ended."""
-    from barista.cli.compose import Adapters, ControllerSpec, compose
+    from barista.cli.compose import PROFILES, SPEC, Adapters, ControllerSpec, compose
     from barista.platforms.local.metrics import PrometheusMetrics
     from barista.platforms.local.platform import LocalPlatform
+    from barista.profile.store import read_profiles
     from barista.workers import KillingPool
 
-    spec = ControllerSpec.read(directory / "controller.json")
+    spec = ControllerSpec.read(directory / SPEC)
+    measured = read_profiles(directory / PROFILES)
     with KillingPool() as fits, KillingPool() as forecasts, KillingPool() as plans:
         adapters = Adapters(
             LocalPlatform(spec.agent_url),
@@ -28,7 +30,7 @@ def command(directory: Annotated[Path, typer.Argument(help="directory with contr
             forecasts,
             plans,
         )
-        controller = compose(spec, adapters, directory)
+        controller = compose(spec, measured, adapters, directory)
         while True:
             due_s = controller.tick(time.time())
             time.sleep(max(0.0, due_s - time.time()))

@@ -27,26 +27,25 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Explain the latest decision about SERVICE: demand, forecast, candidates, rails."""
-    from barista.cli.compose import ControllerSpec, rules_for, watched
+    from barista.cli.compose import OURS, PROFILES, SPEC, ControllerSpec, rules_for, watched
     from barista.control.explain import NothingToExplain, explain, latest_pass
+    from barista.profile.store import read_profiles
 
     name = service if "/" in service else f"default/{service}"
-    spec_path = run / "controller.json"
     try:
-        if not spec_path.exists():
-            raise NothingToExplain(
-                f"{run}: not the directory of a run (no controller.json); give it by --run"
-            )
-        spec = ControllerSpec.read(spec_path)
+        if not (run / SPEC).exists():
+            raise NothingToExplain(f"{run}: not the directory of a run (no {SPEC}); give it by --run")
+        spec = ControllerSpec.read(run / SPEC)
+        if spec.policy != OURS:
+            raise NothingToExplain(f"{run}: ran under policy {spec.policy}: its reasons are in its decisions")
         settings = spec.parsed()
-        rules = rules_for(settings, watched(settings, spec.profiles))
+        rules = rules_for(settings, watched(settings, read_profiles(run / PROFILES)))
         explanation = explain(latest_pass(run), ServiceId(name), rules)
     except NothingToExplain as error:
         typer.echo(f"barista explain: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
-        document = asdict(explanation)
-        typer.echo(json.dumps(document, default=str))
+        typer.echo(json.dumps(asdict(explanation), default=str))
     else:
         show(explanation)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from barista.cli.compose import OURS, ControllerSpec
+from barista.cli.compose import OURS, PROFILES, SPEC, ControllerSpec
 from barista.cli.prepare import Prepared
 from barista.platforms.local.process import free_ports
 from barista.platforms.local.prometheus import Prometheus, backfill
@@ -56,7 +56,6 @@ class LocalRun:
         settings = self.prepared.settings
         spec = ControllerSpec(
             settings=settings.model_dump(mode="json", exclude_unset=True),
-            profiles=self.directory.resolve() / "profiles.yaml",
             policy=policy,
             policy_options=dict(policy_options or {}),
             calendar=calendar or Calendar(time_zone=settings.time_zone),
@@ -65,8 +64,8 @@ class LocalRun:
             prometheus_url=prometheus_url,
             scrape_interval_s=SCRAPE_INTERVAL_S,
         )
-        write_profiles(spec.profiles, self.prepared.profiles)
-        spec.write(self.directory / "controller.json")
+        write_profiles(self.directory / PROFILES, self.prepared.profiles)
+        spec.write(self.directory / SPEC)
         argv = (sys.executable, "-m", "barista", "control", str(self.directory.resolve()))
         self.supervisor.start_child(CONTROLLER, argv, restart=True, env={"OMP_NUM_THREADS": "1"})
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each claim about Barista, as a command that measures it."""
