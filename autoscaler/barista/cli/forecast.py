@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from barista.values.series import Demand
 
 COLUMNS = ("timestamp", "value")
+SHOWN = {
+    "lead": "lead",
+    "mae": "mae",
+    "mae mean": "mae_mean",
+    "mape %": "mape_percent",
+    "pinball95": "pinball95",
+    "coverage95": "coverage95",
+    "idle": "over_provision",
+}
 PREDICTED = ("origin", "target", "lead", "mean", "q50", "q95")
 
 
@@ -197,9 +206,8 @@ def _print(scores: dict[str, list["Score"]], as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    columns = list(asdict(next(iter(scores.values()))[0]))
-    table = Table("forecaster", *columns, box=None, pad_edge=False)
+    table = Table("forecaster", *SHOWN, box=None, pad_edge=False)
     for name, rows in scores.items():
         for row in rows:
-            table.add_row(name, *(f"{value:.4g}" for value in asdict(row).values()))
-    Console(soft_wrap=True).print(table)
+            table.add_row(name, *(f"{getattr(row, column):.4g}" for column in SHOWN.values()))
+    Console().print(table)

@@ -1,0 +1,162 @@
+"""The simple forecasters: the lower rungs of the ladder, which need numpy only.
+
+They have nothing to fit: their state is the demand they have seen, so they stand in within
+milliseconds when a learned forecaster is missing, broken or not fitted yet. Their quantiles are those
+of the errors that the same rule made lately, lead by lead.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from barista.forecast.history import joined
+from barista.ports.forecaster import ForecastContext
+from barista.values.forecast import Forecast
+from barista.values.series import Demand, FloatArray
+
+Positions = npt.NDArray[np.int64]
+RECENT_ERRORS = 200
+"""Errors that quantiles are taken from: the latest ones, so that the bounds follow a change."""
+FEWEST_ERRORS = 8
+"""Fewer errors say nothing about a bound."""
+SEASONS_KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDemand:
+    """The state of both rungs: the demand they can still use, and the calendar to read it by."""
+
+    demand: Demand
+    context: ForecastContext
+
+
+class SeasonalNaive:
+    """As much as one season ago: the longest season that the history covers.
+
+    Where that value was not seen, an earlier season's, then a shorter season's is taken.
+    """
+
+    name = "seasonal-naive"
+
+    def fit(self, demand: Demand, context: ForecastContext, warm: SeenDemand | None = None) -> SeenDemand:  # noqa: ARG002
+        """Keep what is needed of `demand`. ValueError when it holds less than one season."""
+        state = SeenDemand(demand.last(_needed(demand.step_s, context)), context)
+        if not _usable(state):
+            seasons = context.calendar.season_steps(demand.step_s)
+            need = f"{min(seasons) + FEWEST_ERRORS} steps" if seasons else "a season in the context"
+            raise ValueError(f"{self.name}: demand of {len(demand)} steps: need {need}")
+        if not np.isfinite(demand.values).any():
+            raise ValueError(f"{self.name}: demand of {len(demand)} steps holds no value: need one")
+        return state
+
+    def update(self, state: SeenDemand, new_values: Demand) -> SeenDemand:
+        """The state with `new_values` at its end."""
+        return _moved_on(state, new_values)
+
+    def forecast(self, state: SeenDemand, steps: int, levels: tuple[float, ...]) -> Forecast:
+        """The season repeated; quantiles by its errors."""
+        values, seasons = state.demand.values, _usable(state)
+        targets = np.arange(len(values), len(values) + steps)
+        back = [tuple(-(-lead // season) for season in seasons) for lead in range(1, steps + 1)]
+        known = {reach: _errors(values, seasons, reach) for reach in dict.fromkeys(back)}
+        mean = np.array(
+            [_a_season_ago(values, targets[[k]], seasons, reach)[0] for k, reach in enumerate(back)]
+        )
+        mean = np.where(np.isfinite(mean), mean, _last_value(values))
+        return _spread(state, mean, [known[reach] for reach in back], levels, self.name)
+
+
+class LastValue:
+    """As much as now, for as long as asked; quantiles by how far demand has moved in as many steps."""
+
+    name = "last-value"
+
+    def fit(self, demand: Demand, context: ForecastContext, warm: SeenDemand | None = None) -> SeenDemand:  # noqa: ARG002
+        """Keep what is needed of `demand`. ValueError when it holds no value."""
+        if not np.isfinite(demand.values).any():
+            raise ValueError(f"{self.name}: demand of {len(demand)} steps holds no value: need one")
+        return SeenDemand(demand.last(_needed(demand.step_s, context)), context)
+
+    def update(self, state: SeenDemand, new_values: Demand) -> SeenDemand:
+        """The state with `new_values` at its end."""
+        return _moved_on(state, new_values)
+
+    def forecast(self, state: SeenDemand, steps: int, levels: tuple[float, ...]) -> Forecast:
+        """The last value repeated; quantiles by past differences."""
+        values = state.demand.values
+        moves = [_finite(values[lead:] - values[:-lead]) for lead in range(1, steps + 1)]
+        return _spread(state, np.full(steps, _last_value(values)), moves, levels, self.name)
+
+
+def _needed(step_s: float, context: ForecastContext) -> int:
+    longest = max(context.calendar.season_steps(step_s), default=0)
+    return SEASONS_KEPT * longest + RECENT_ERRORS + context.steps
+
+
+def _moved_on(state: SeenDemand, new_values: Demand) -> SeenDemand:
+    needed = _needed(new_values.step_s, state.context)
+    return replace(state, demand=joined(state.demand, new_values).last(needed))
+
+
+def _usable(state: SeenDemand) -> tuple[int, ...]:
+    """Seasons in steps, longest first, of which the demand holds one and enough errors to judge it by."""
+    seasons = state.context.calendar.season_steps(state.demand.step_s)
+    return tuple(sorted((s for s in seasons if s + FEWEST_ERRORS <= len(state.demand)), reverse=True))
+
+
+def _a_season_ago(
+    values: FloatArray, targets: Positions, seasons: tuple[int, ...], reach: tuple[int, ...]
+) -> FloatArray:
+    """Values `reach[i]` or more whole `seasons[i]` before `targets`; NaN where none was seen."""
+    found = np.full(len(targets), np.nan)
+    for at in _sources(targets, len(values), seasons, reach):
+        inside = np.isnan(found) & (at >= 0)
+        found[inside] = values[at[inside]]
+        if not np.isnan(found).any():
+            break
+    return found
+
+
+def _sources(
+    targets: Positions, n: int, seasons: tuple[int, ...], reach: tuple[int, ...]
+) -> Iterator[Positions]:
+    for season, fewest in zip(seasons, reach, strict=True):
+        for back in range(fewest, fewest + n // season):
+            yield targets - back * season
+
+
+def _errors(values: FloatArray, seasons: tuple[int, ...], reach: tuple[int, ...]) -> FloatArray:
+    """The latest errors of the rule, where both what came and a season ago were seen."""
+    first = min(m * season for m, season in zip(reach, seasons, strict=True))
+    targets = np.arange(max(first, len(values) - RECENT_ERRORS), len(values))
+    return _finite(values[targets] - _a_season_ago(values, targets, seasons, reach))
+
+
+def _spread(
+    state: SeenDemand, mean: FloatArray, errors: list[FloatArray], levels: tuple[float, ...], name: str
+) -> Forecast:
+    """`mean` with the quantiles of `errors` around it, per lead; a rule without errors knows no spread."""
+    spread = np.array([np.quantile(e, levels) if len(e) else np.zeros(len(levels)) for e in errors]).T
+    quantiles = np.maximum(mean + spread, 0.0)
+    return Forecast(
+        origin_s=state.demand.end_s,
+        step_s=state.demand.step_s,
+        mean=tuple(np.maximum(mean, 0.0).tolist()),
+        levels=levels,
+        quantiles=tuple(tuple(row) for row in quantiles.tolist()),
+        made_by=name,
+    )
+
+
+def _last_value(values: FloatArray) -> float:
+    seen = values[np.isfinite(values)]
+    if not len(seen):
+        raise ValueError(f"demand of {len(values)} steps holds no value: need one")
+    return float(seen[-1])
+
+
+def _finite(errors: FloatArray) -> FloatArray:
+    latest: FloatArray = errors[np.isfinite(errors)][-RECENT_ERRORS:]
+    return latest
