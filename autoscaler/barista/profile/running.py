@@ -1,16 +1,11 @@
 """One model server, started for measuring: its life, its requests, its memory.
 
 It runs in a session of its own, in a work directory that goes with it, and never outlives the
-``async with`` it was started by.
+``async with`` it was started by, nor the process that was in it.
 """
 
 import asyncio
 import contextlib
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -21,13 +16,21 @@ from typing import Protocol
 import aiohttp
 import psutil
 
+from barista.platforms.local.process import (
+    Process,
+    StartError,
+    free_ports,
+    kill,
+    last_words,
+    minimal_environment,
+    start,
+)
+from barista.platforms.local.reaper import Reaper
 from barista.ports.model_server import Launch, ModelServer
 
 READY_WITHIN_S = 120.0
-READY_POLL_S = 0.05
-LOG_LINES = 5
+READY_POLL_S = 0.1
 _GIB = 2**30
-_INHERITED = ("PATH", "HOME", "LANG", "JAVA_HOME", "TMPDIR")
 
 
 class CpuQuota(Protocol):
@@ -94,69 +97,47 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Start `model` on `server` under `quota`, hand it over when it is ready, end it afterwards."""
     work_dir = Path(tempfile.mkdtemp(prefix=f"barista-profile-{model}-"))
-    inference, management, metrics = _free_ports(3)
+    inference, management, metrics = free_ports(3)
     launch = Launch(model, archive, work_dir, inference, management, metrics, workers)
     log = work_dir / "server.log"
+    reaper = Reaper()
+    reaper.add("folder", work_dir)
     try:
         begin = time.perf_counter()
-        process = _start(server, launch, log)
+        process = _start(server, launch, log, quota, reaper)
         try:
-            quota.add(process.pid)
             await _ready(server, launch, process, log)
             setup_s = time.perf_counter() - begin
             url = f"http://127.0.0.1:{inference}{server.predict_path(model)}"
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
                 yield Running(launch, url, process.pid, setup_s, session)
         finally:
-            _end(process)
+            kill(process)
+            reaper.remove("group", process.pid)
     finally:
-        shutil.rmtree(work_dir, ignore_errors=True)
+        reaper.close()
 
 
-def _start(server: ModelServer, launch: Launch, log: Path) -> "subprocess.Popen[bytes]":
-    command = server.prepare(launch)
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+def _start(server: ModelServer, launch: Launch, log: Path, quota: CpuQuota, reaper: Reaper) -> Process:
+    def admit(pid: int) -> None:
+        quota.add(pid)
+        reaper.add("group", pid)
+
     try:
-        with log.open("wb") as output:
-            return subprocess.Popen(
-                command.argv,
-                env=inherited | dict(command.env),
-                cwd=launch.work_dir,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise MeasureError(f"model {launch.model!r}: {command.argv[0]} cannot be started: {error}") from error
+        command = server.prepare(launch)
+        environment = minimal_environment(command.env)
+        return start(command.argv, env=environment, cwd=launch.work_dir, log=log, admit=admit)
+    except StartError as error:
+        raise MeasureError(f"model {launch.model!r}: {error}") from error
 
 
-async def _ready(server: ModelServer, launch: Launch, process: "subprocess.Popen[bytes]", log: Path) -> None:
+async def _ready(server: ModelServer, launch: Launch, process: Process, log: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while not await server.is_ready(launch):
         if process.poll() is not None:
-            raise MeasureError(f"model {launch.model!r}: the server ended while starting: {_last_words(log)}")
+            raise MeasureError(f"model {launch.model!r}: the server ended while starting: {last_words(log)}")
         if time.monotonic() > deadline:
             raise MeasureError(
-                f"model {launch.model!r}: not ready within {READY_WITHIN_S:g} s: {_last_words(log)}"
+                f"model {launch.model!r}: not ready within {READY_WITHIN_S:g} s: {last_words(log)}"
             )
         await asyncio.sleep(READY_POLL_S)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return " | ".join(lines[-LOG_LINES:]) or "it said nothing"
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
