@@ -9,7 +9,7 @@ import sys
 import typer
 
 from barista import __version__
-from barista.cli import control, demo, explain, models, profile, run
+from barista.cli import control, demo, explain, forecast, models, plan, profile, run
 from barista.plugins import PluginError
 from barista.settings import SettingsError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (demo, run, profile, models, explain, control):
+for module in (demo, run, plan, forecast, profile, models, explain, control):
     module.register(app)
 
 

@@ -12,9 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from barista.models import BuildError, ModelError, build_models
+from barista.models import build_models
 from barista.profile.measure import Effort, Subject, machine_note, measure_profile
-from barista.profile.running import MeasureError
 from barista.profile.store import write_profiles
 from barista.settings import Settings, SettingsError, load_settings
 from barista.values.flavor import Flavor
@@ -55,28 +54,25 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure service times, set-up time and memory of models on flavors, on real servers."""
+    from barista.cli.failures import said_in_one_line
     from barista.platforms.local.cgroups import CpuLimiter
     from barista.platforms.local.torchserve import TorchServe
 
     effort = Effort(starts=starts, requests=requests, seconds=seconds)
     console = Console(stderr=True)
     profiles: list[ExecutionProfile] = []
-    try:
-        with console.status("profiling") as status:
-            if services is not None and model is None:
-                tasks = list(_of_settings(load_settings(services), sample, content_type, status.update))
-            elif model is not None and services is None:
-                one = _subject(model, archive, sample, content_type, status.update)
-                tasks = [_of_options(one, flavor or [])]
-            else:
-                raise SettingsError("profile: name either SERVICES.yaml or --model")
-            for task in tasks:
-                profiles += measure_profile(
-                    TorchServe(), task.subject, task.flavors, CpuLimiter, effort, task.workers, status.update
-                )
-    except (ModelError, MeasureError) as error:
-        typer.echo(f"barista: {error}", err=True)
-        raise typer.Exit(1 if isinstance(error, (BuildError, MeasureError)) else 2) from error
+    with said_in_one_line("profile"), console.status("profiling") as status:
+        if services is not None and model is None:
+            tasks = list(_of_settings(load_settings(services), sample, content_type, status.update))
+        elif model is not None and services is None:
+            one = _subject(model, archive, sample, content_type, status.update)
+            tasks = [_of_options(one, flavor or [])]
+        else:
+            raise SettingsError("profile: name either SERVICES.yaml or --model")
+        for task in tasks:
+            profiles += measure_profile(
+                TorchServe(), task.subject, task.flavors, CpuLimiter, effort, task.workers, status.update
+            )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     write_profiles(output, profiles, machine=machine_note(), measured=now)
     _print(profiles, as_json)
