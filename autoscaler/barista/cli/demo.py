@@ -13,7 +13,7 @@ import typer
 
 POLICIES = ("barista", "kpa", "static")
 RIVAL = "kpa"
-PEAK_RPS = {"default/digits": 30.0, "default/resnet50": 7.0}
+PEAK_RPS = {"default/digits": 45.0, "default/resnet50": 8.0}
 """Requests/s in the busiest quarter of an hour: what two cores can serve beside everything else."""
 
 

@@ -6,25 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from barista.models import build_models
-from barista.profile.measure import Effort, Subject, machine_note, measure_profile
-from barista.profile.store import write_profiles
 from barista.settings import Settings, SettingsError, load_settings
 from barista.values.flavor import Flavor
 from barista.values.profile import ExecutionProfile
+
+if TYPE_CHECKING:
+    from barista.profile.measure import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One measurement: a model on the flavors of one family."""
 
-    subject: Subject
+    subject: "Subject"
     flavors: tuple[Flavor, ...]
     workers: int
 
@@ -57,6 +58,8 @@ def profile(
     from barista.cli.failures import said_in_one_line
     from barista.platforms.local.cgroups import CpuLimiter
     from barista.platforms.local.torchserve import TorchServe
+    from barista.profile.measure import Effort, machine_note, measure_profile
+    from barista.profile.store import write_profiles
 
     effort = Effort(starts=starts, requests=requests, seconds=seconds)
     console = Console(stderr=True)
@@ -79,7 +82,7 @@ def profile(
     console.print(f"written: {output}")
 
 
-def _of_options(subject: Subject, flavors: Sequence[str]) -> Task:
+def _of_options(subject: "Subject", flavors: Sequence[str]) -> Task:
     if not flavors:
         raise SettingsError("--model without --flavor: name at least one, e.g. --flavor cpu-1=1")
     parsed = tuple(_flavor(text) for text in flavors)
@@ -117,7 +120,9 @@ def _of_settings(
 
 def _subject(
     model: str, archive: Path | None, sample: Path | None, content_type: str, progress: Callable[[str], None]
-) -> Subject:
+) -> "Subject":
+    from barista.profile.measure import Subject
+
     if archive is None:
         built = build_models([model], progress=progress)[model]
         return Subject(model, built.archive, built.body(), built.content_type)
