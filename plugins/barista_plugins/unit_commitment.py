@@ -1,0 +1,375 @@
+"""The planning problem as a tight mixed-integer program.
+
+Replicas of one service on one flavor are interchangeable, so two whole numbers a step stand for
+them: `start[t]` replicas started and `ready[t]` replicas ready. What PROBLEM.md says of a replica's
+life becomes, with set-up time L, least holding time D = max(L, lease) and the existing replicas,
+
+    ready[t] <= ready[t-1] + start[t-L] + existing that become ready at t
+    ready[t] >= start[t-D+1] + … + start[t-L] + existing that are ready and may not be stopped
+    paid[t]   = ready[t] + start[t-L+1] + … + start[t] + existing that are not ready yet
+
+the minimum-up-time inequalities of unit commitment. Their polytope has whole corners, so all that
+is fractional comes from covering the demand. There the program is tightened: committed replicas are
+taken off the demand, rates are cut to what is left of it, and for each flavor's rate the
+mixed-integer-rounding inequality joins the row (Marchand and Wolsey, "Aggregation and mixed
+integer rounding to solve MIPs", 2001). Flavors that another one replaces without loss start nothing.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barista.values.flavor import RESOURCES, Flavor
+from barista.values.problem import FlavorOption, FlavorPlan, Problem, ServiceProblem
+
+Amounts = npt.NDArray[np.float64]
+
+SECONDS_PER_HOUR = 3600.0
+TINY_RPS = 1e-9
+ROOM_TOLERANCE = 1e-6
+NO_BOUND = 1e30
+"""From here on a bound is what CBC says for having none."""
+LEAST_FRACTION = 1e-3
+"""Rounding inequalities on a smaller fraction have coefficients too large to be worth it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A service's replicas on one flavor: the variables of each step, and what exists already.
+
+    For each step, `existing_ready` counts the existing replicas that have become ready, `stuck` those
+    of them that may not be stopped yet, `pending` those that are not ready.
+    """
+
+    service: ServiceProblem
+    option: FlavorOption
+    flavor: Flavor
+    start: list[Any]
+    ready: list[Any]
+    existing_ready: list[int]
+    stuck: list[int]
+    pending: list[int]
+
+    @property
+    def hold_steps(self) -> int:
+        """Steps from a start to the first at which the replica may be stopped."""
+        return max(self.option.setup_steps, self.option.lease_steps)
+
+    def paid(self, t: int) -> list[Any]:
+        """Variables whose sum, with `pending`, is the number of replicas paid at step `t`."""
+        return [self.ready[t], *self.start[max(0, t - self.option.setup_steps + 1) : t + 1]]
+
+    def plan(self) -> FlavorPlan:
+        """Starts and stops of the solution found."""
+        starts = [round(variable.x) for variable in self.start]
+        ready = [round(variable.x) for variable in self.ready]
+        lead = self.option.setup_steps
+        stopped = [
+            self.existing_ready[t] + sum(starts[: max(0, t - lead + 1)]) - ready[t]
+            for t in range(len(starts))
+        ]
+        stops = [now - before for before, now in zip([0, *stopped], stopped, strict=False)]
+        return FlavorPlan(tuple(starts), tuple(stops))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a program is made under: all of the problem, or one service's part of it.
+
+    Arrays go over the resources of all pools (R) and the steps (T). `room` (R, T) is what the pools
+    have for the program's services; `prices` (R, T) is what a unit of it costs for a step besides, which is
+    nothing unless services are planned apart; `takes` tells what a replica of each flavor holds (R).
+    Costs and prices count in `unit_cost`, the least that a replica costs for a step: the solver's
+    tolerances are absolute, and the costs of a cycle of seconds are not far above them.
+    """
+
+    problem: Problem
+    flavors: Mapping[str, Flavor]
+    binds_from: Mapping[str, int]
+    unit_cost: float
+    takes: Mapping[str, Amounts]
+    room: Amounts
+    prices: Amounts
+
+    @staticmethod
+    def of(problem: Problem) -> "Setting":
+        """The whole problem: all that the pools have, at no price."""
+        resources = [(pool, resource) for pool in problem.pools for resource in RESOURCES]
+        per_step = problem.step_s / SECONDS_PER_HOUR
+        costs = [f.cost_per_hour * per_step for f in problem.flavors if f.cost_per_hour > 0]
+        room = np.repeat([[pool.amount(resource)] for pool, resource in resources], problem.steps, axis=1)
+        return Setting(
+            problem=problem,
+            flavors={flavor.name: flavor for flavor in problem.flavors},
+            binds_from=minimum_binds_from(problem),
+            unit_cost=min(costs, default=1.0),
+            takes={
+                f.name: np.array([f.amount(r) if f.pool == pool.name else 0.0 for pool, r in resources])
+                for f in problem.flavors
+            },
+            room=room,
+            prices=np.zeros_like(room),
+        )
+
+    def step_cost(self, flavor: str) -> float:
+        """What a replica costs for a step."""
+        return self.flavors[flavor].cost_per_hour * self.problem.step_s / SECONDS_PER_HOUR / self.unit_cost
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A mixed-integer program, the fleets its variables stand for, and its rows of `room`.
+
+    `costs` are, by service, the variables' coefficients in the true cost and what is paid anyway.
+    """
+
+    model: Any
+    setting: Setting
+    fleets: list[Fleet]
+    room_rows: dict[tuple[int, int], Any]
+    costs: dict[str, tuple[dict[Any, float], float]]
+
+    def cost(self, services: Sequence[ServiceProblem]) -> float:
+        """What the solution found costs for `services`, without the prices of the room."""
+        parts = (self.costs[service.name] for service in services)
+        units = sum(fixed + sum(cost * v.x for v, cost in variable.items()) for variable, fixed in parts)
+        return float(units) * self.setting.unit_cost
+
+    @property
+    def bound(self) -> float | None:
+        """What every solution costs at least, as far as proven, prices of the room included."""
+        bound = self.model.objective_bound
+        if bound is None or abs(bound) >= NO_BOUND:
+            return None
+        return float(bound) * self.setting.unit_cost
+
+    @property
+    def shadow_prices(self) -> Amounts:
+        """What a unit more of the room would save, of a linear program that was solved (R, T)."""
+        prices = np.zeros_like(self.setting.room)
+        for at, row in self.room_rows.items():
+            prices[at] = max(0.0, -row.pi)
+        return prices
+
+    def usage(self, services: Sequence[ServiceProblem]) -> Amounts:
+        """What the replicas of `services` hold in the solution found (R, T)."""
+        held = np.zeros_like(self.setting.room)
+        for fleet in (fleet for fleet in self.fleets if fleet.service in services):
+            paid = [sum(v.x for v in fleet.paid(t)) + n for t, n in enumerate(fleet.pending)]
+            held += np.outer(self.setting.takes[fleet.flavor.name], paid)
+        return held
+
+    def services(self) -> dict[str, dict[str, FlavorPlan]]:
+        """Starts and stops of the solution found, by service and flavor."""
+        plans: dict[str, dict[str, FlavorPlan]] = {}
+        for fleet in self.fleets:
+            plans.setdefault(fleet.service.name, {})[fleet.option.flavor] = fleet.plan()
+        return plans
+
+
+def formulate(services: Sequence[ServiceProblem], setting: Setting, model: Any) -> Program:
+    """Add the planning of `services` in `setting` to the empty python-mip `model`."""
+    steps = range(setting.problem.steps)
+    costs: dict[str, tuple[dict[Any, float], float]] = {}
+    priced: defaultdict[Any, float] = defaultdict(float)
+    priced_anyway = 0.0
+    fleets: list[Fleet] = []
+    for service in services:
+        own = [_fleet(service, option, setting, model) for option in service.flavors]
+        true: defaultdict[Any, float] = defaultdict(float)
+        anyway = 0.0
+        for fleet in own:
+            _add_life(fleet, model)
+            step_cost, takes = setting.step_cost(fleet.flavor.name), setting.takes[fleet.flavor.name]
+            for t in steps:
+                price = float(takes @ setting.prices[:, t])
+                anyway += step_cost * fleet.pending[t]
+                priced_anyway += (step_cost + price) * fleet.pending[t]
+                for variable in fleet.paid(t):
+                    true[variable] += step_cost
+                    priced[variable] += step_cost + price
+        for t in steps:
+            unserved = _add_cover(service, own, t, model)
+            if unserved is not None:
+                lost = service.shortfall_cost_per_request * setting.problem.step_s / setting.unit_cost
+                true[unserved] = priced[unserved] = lost
+            _add_bounds(service, own, t, t >= setting.binds_from[service.name], model)
+        costs[service.name] = (true, anyway)
+        fleets += own
+    room_rows = _add_room(services, fleets, setting, model)
+    model.objective = weighted_sum(priced.items(), priced_anyway)
+    return Program(model, setting, fleets, room_rows, costs)
+
+
+def minimum_binds_from(problem: Problem) -> dict[str, int]:
+    """By service, the first step at which its minimum must hold (PROBLEM.md, "Minimum")."""
+    flavors = {flavor.name: flavor for flavor in problem.flavors}
+    room = {(pool.name, r): pool.amount(r) for pool in problem.pools for r in RESOURCES}
+
+    def stuck(service: ServiceProblem, t: int) -> list[Flavor]:
+        return [flavors[e.flavor] for e in service.replicas if max(e.ready_in, e.lease_left) > t]
+
+    def held(t: int) -> Mapping[tuple[str, str], float]:
+        amounts: dict[tuple[str, str], float] = dict.fromkeys(room, 0.0)
+        for flavor in (flavor for service in problem.services for flavor in stuck(service, t)):
+            for resource in RESOURCES:
+                amounts[flavor.pool, resource] += flavor.amount(resource)
+        return amounts
+
+    held_at = [held(t) for t in range(problem.steps)]
+
+    def fits(service: ServiceProblem, t: int) -> bool:
+        lacking = max(0, service.min_replicas - len(stuck(service, t)))
+        return lacking == 0 or any(
+            all(
+                flavor.amount(r) * lacking + held_at[t][flavor.pool, r]
+                <= room[flavor.pool, r] + ROOM_TOLERANCE
+                for r in RESOURCES
+            )
+            for flavor in (flavors[option.flavor] for option in service.flavors)
+        )
+
+    return {
+        service.name: next((t for t in range(problem.steps) if fits(service, t)), problem.steps)
+        for service in problem.services
+    }
+
+
+def _fleet(
+    service: ServiceProblem,
+    option: FlavorOption,
+    setting: Setting,
+    model: Any,
+) -> Fleet:
+    mine = [replica for replica in service.replicas if replica.flavor == option.flavor]
+    steps = range(setting.problem.steps)
+    ready = [sum(r.ready_in <= t for r in mine) for t in steps]
+    stuck = [sum(r.ready_in <= t < max(r.ready_in, r.lease_left) for r in mine) for t in steps]
+    most = _most_starts(service, option, setting.flavors)
+    # What is never ready within the horizon is started for the sake of the minimum only.
+    useful = [t + option.setup_steps < len(steps) or service.min_replicas > 0 for t in steps]
+    return Fleet(
+        service=service,
+        option=option,
+        flavor=setting.flavors[option.flavor],
+        start=[model.add_var(var_type="I", ub=most if useful[t] else 0) for t in steps],
+        ready=[model.add_var(var_type="I", lb=stuck[t]) for t in steps],
+        existing_ready=ready,
+        stuck=stuck,
+        pending=[len(mine) - ready[t] for t in steps],
+    )
+
+
+def _most_starts(service: ServiceProblem, option: FlavorOption, flavors: Mapping[str, Flavor]) -> int:
+    """Starts in one step beyond which an optimal plan never needs more."""
+    if any(_replaces(other, option, flavors) for other in service.flavors):
+        return 0
+    covers = math.ceil(max(service.demand_rps) / option.rps) if option.rps > 0 else 0
+    return min(service.max_replicas, max(covers, service.min_replicas))
+
+
+def _replaces(one: FlavorOption, other: FlavorOption, flavors: Mapping[str, Flavor]) -> bool:
+    """Whether a start of `one` does all that a start of `other` does, for no more; equals go by name."""
+
+    def burdens(option: FlavorOption) -> tuple[float, ...]:
+        flavor = flavors[option.flavor]
+        held = (flavor.amount(resource) for resource in RESOURCES)
+        hold_steps = max(option.setup_steps, option.lease_steps)
+        return (flavor.cost_per_hour, *held, -option.rps, option.setup_steps, hold_steps)
+
+    mine, theirs = burdens(one), burdens(other)
+    if flavors[one.flavor].pool != flavors[other.flavor].pool:
+        return False
+    if mine == theirs:
+        return one.flavor < other.flavor
+    return all(a <= b for a, b in zip(mine, theirs, strict=True))
+
+
+def _add_life(fleet: Fleet, model: Any) -> None:
+    """Set-up and lease: when replicas become ready and how long they stay."""
+    lead = fleet.option.setup_steps
+    for t, ready in enumerate(fleet.ready):
+        becoming = fleet.existing_ready[t] - (fleet.existing_ready[t - 1] if t else 0)
+        gone = [(ready, 1.0)]
+        gone += [(fleet.ready[t - 1], -1.0)] if t else []
+        gone += [(fleet.start[t - lead], -1.0)] if t >= lead else []
+        model.add_constr(weighted_sum(gone, -becoming, "<"))
+        held = fleet.start[max(0, t - fleet.hold_steps + 1) : max(0, t - lead + 1)]
+        if held:
+            model.add_constr(
+                weighted_sum([(ready, 1.0), *((start, -1.0) for start in held)], -fleet.stuck[t], ">")
+            )
+
+
+def _add_cover(service: ServiceProblem, fleets: Sequence[Fleet], t: int, model: Any) -> Any | None:
+    """Demand is served or priced; the variable of the unserved rate, None where all is committed."""
+    committed = sum(fleet.option.rps * fleet.stuck[t] for fleet in fleets)
+    left_rps = service.demand_rps[t] - committed
+    if left_rps <= TINY_RPS:
+        return None
+    unserved = model.add_var(ub=left_rps)
+    able = [fleet for fleet in fleets if fleet.option.rps > 0]
+    rates = [min(fleet.option.rps, left_rps) for fleet in able]
+
+    def cover(coefficients: Sequence[float], of_unserved: float, least: float) -> None:
+        terms = [(fleet.ready[t], weight) for fleet, weight in zip(able, coefficients, strict=True)]
+        taken_off = sum(w * fleet.stuck[t] for fleet, w in zip(able, coefficients, strict=True))
+        model.add_constr(weighted_sum([*terms, (unserved, of_unserved)], -(least + taken_off), ">"))
+
+    cover(rates, 1.0, left_rps)
+    for unit in sorted(set(rates)):
+        fraction = left_rps / unit - math.floor(left_rps / unit)
+        if LEAST_FRACTION < fraction < 1 - LEAST_FRACTION:
+            rounded = [_rounded(rate / unit, fraction) for rate in rates]
+            cover(rounded, 1.0 / (unit * fraction), math.ceil(left_rps / unit))
+    return unserved
+
+
+def _rounded(coefficient: float, fraction: float) -> float:
+    """A coefficient of the mixed-integer-rounding inequality of a row with right side of `fraction`."""
+    whole = math.floor(coefficient + 1e-9)
+    return whole + min(1.0, max(0.0, coefficient - whole) / fraction)
+
+
+def _add_bounds(
+    service: ServiceProblem, fleets: Sequence[Fleet], t: int, minimum_binds: bool, model: Any
+) -> None:
+    """The service's maximum and, from the step where it binds, its minimum."""
+    paid = [(variable, 1.0) for fleet in fleets for variable in fleet.paid(t)]
+    pending = sum(fleet.pending[t] for fleet in fleets)
+    model.add_constr(weighted_sum(paid, pending - service.max_replicas, "<"))
+    if minimum_binds and service.min_replicas > pending:
+        model.add_constr(weighted_sum(paid, pending - service.min_replicas, ">"))
+
+
+def _add_room(
+    services: Sequence[ServiceProblem], fleets: Sequence[Fleet], setting: Setting, model: Any
+) -> dict[tuple[int, int], Any]:
+    """What the replicas hold fits into the room; rows that could never bind are left out."""
+    rows: dict[tuple[int, int], Any] = {}
+    for r, room in enumerate(setting.room):
+        amounts = [float(setting.takes[fleet.flavor.name][r]) for fleet in fleets]
+        holders = [(fleet, amount) for fleet, amount in zip(fleets, amounts, strict=True) if amount > 0]
+        largest = dict.fromkeys((service.name for service in services), 0.0)
+        for fleet, amount in holders:
+            largest[fleet.service.name] = max(largest[fleet.service.name], amount)
+        most = sum(service.max_replicas * largest[service.name] for service in services)
+        for t, available in enumerate(room.tolist()):
+            if holders and most > available:
+                terms = [(variable, amount) for fleet, amount in holders for variable in fleet.paid(t)]
+                pending = sum(amount * fleet.pending[t] for fleet, amount in holders)
+                rows[r, t] = model.add_constr(weighted_sum(terms, pending - available, "<"))
+    return rows
+
+
+def weighted_sum(terms: Any, constant: float = 0.0, sense: str = "") -> Any:
+    """Σ coefficient·variable + constant, compared with 0 by `sense`; variables are distinct."""
+    from mip import LinExpr
+
+    variables, coefficients = zip(*terms, strict=True)
+    return LinExpr(list(variables), list(coefficients), constant, sense)
