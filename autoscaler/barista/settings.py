@@ -8,8 +8,10 @@ are relative to it.
 
 import os
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -17,11 +19,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSource
 
+from barista.plugins import FORECASTERS, plugin_names
+from barista.values.events import Event, WrongEvents, read_events
 from barista.values.flavor import Catalogue, Flavor, Pool
+from barista.values.holidays import UnknownCountry, holidays_of
+from barista.values.series import Calendar
 from barista.values.service import Authority, PluginChoice, Service, ServiceId, Slo
+from barista.values.webhook import Webhook
 
 ENV_PREFIX = "BARISTA_"
 ENV_DELIMITER = "__"
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class SettingsError(Exception):
@@ -41,6 +50,34 @@ class PluginSettings(_Strict):
     def choice(self) -> PluginChoice:
         """As a value."""
         return PluginChoice(self.name, self.options)
+
+
+class WebhookSettings(_Strict):
+    """Where a forecaster that runs elsewhere is asked."""
+
+    url: str
+    timeout_s: float = Field(2, gt=0, le=10)
+    ca_file: Path | None = None
+    history_steps: int = Field(10_000, ge=1, description="steps of demand sent with each question")
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r}: need a URL like https://forecaster.example/v1/forecast")
+        return url
+
+    def named(self, name: str) -> Webhook:
+        """As a value, for the forecaster `name`."""
+        ca_file = str(self.ca_file) if self.ca_file else None
+        return Webhook(name, self.url, self.timeout_s, ca_file, self.history_steps)
+
+
+class ForecasterSettings(_Strict):
+    """A forecaster that the operator names; services choose it by that name like any other."""
+
+    webhook: WebhookSettings
 
 
 class PoolSettings(_Strict):
@@ -127,9 +164,12 @@ class Settings(BaseSettings):
     flavors: dict[str, FlavorSettings]
     defaults: ServiceDefaults = ServiceDefaults()
     services: list[ServiceSettings] = Field(default_factory=list)
-    planner: PluginSettings = PluginSettings(name="mip", options={"time_limit_s": 5, "gap": 0.01})
+    planner: PluginSettings = PluginSettings(name="auto", options={"time_limit_s": 5, "gap": 0.01})
     control: ControlSettings = ControlSettings()
     time_zone: str = "UTC"
+    country: str = Field("", description="whose public holidays count: DE, or a part like DE-BY")
+    events: Path | None = Field(None, description="CSV of start,end,name,effect in local times")
+    forecasters: dict[str, ForecasterSettings] = Field(default_factory=dict)
 
     @field_validator("time_zone")
     @classmethod
@@ -139,6 +179,24 @@ class Settings(BaseSettings):
         except (OSError, ValueError, KeyError):
             raise ValueError(f"{name!r}: no such time zone; need a name like Europe/Berlin") from None
         return name
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, code: str) -> str:
+        if code:
+            try:
+                holidays_of(code, date.today().year)
+            except UnknownCountry as error:
+                raise ValueError(str(error)) from None
+        return code
+
+    @field_validator("forecasters")
+    @classmethod
+    def _names_of_their_own(cls, named: dict[str, ForecasterSettings]) -> dict[str, ForecasterSettings]:
+        taken = sorted({*named} & {*plugin_names(FORECASTERS)})
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: an installed forecaster has this name: choose another")
+        return named
 
     @classmethod
     def settings_customise_sources(
@@ -161,6 +219,24 @@ class Settings(BaseSettings):
             )
         except ValueError as error:
             raise SettingsError(str(error)) from error
+
+    def calendar(self) -> Calendar:
+        """The operator's calendar, with the events of the file. SettingsError when that is wrong."""
+        events: tuple[Event, ...] = ()
+        if self.events is not None:
+            try:
+                with self.events.open(encoding="utf-8-sig", newline="") as lines:
+                    events = read_events(lines, str(self.events))
+            except OSError as error:
+                reason = error.strerror or error
+                raise SettingsError(f"events: {self.events}: cannot be read: {reason}") from error
+            except WrongEvents as error:
+                raise SettingsError(f"events: {error}") from error
+        return Calendar(self.time_zone, country=self.country, events=events)
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """The forecasters that are asked elsewhere."""
+        return tuple(chosen.webhook.named(name) for name, chosen in self.forecasters.items())
 
     def resolve(self, service: ServiceSettings) -> Service:
         """The service's settings over the operator's defaults, as a value."""
@@ -213,9 +289,12 @@ def load_settings(path: Path) -> Settings:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SettingsError(f"{path}: not YAML{where}: {getattr(error, 'problem', error)}") from error
-    settings = parse_settings(document, str(path))
-    services = [_with_paths_below(path.absolute().parent, service) for service in settings.services]
-    return settings.model_copy(update={"services": services})
+    settings = _with_paths_below(path.absolute().parent, parse_settings(document, str(path)))
+    try:
+        _check_files(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    return settings
 
 
 def parse_settings(document: object, place: str) -> Settings:
@@ -256,8 +335,25 @@ def _first_fault(error: ValidationError, place: str) -> str:
     return f"{place}: {where}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _with_paths_below(folder: Path, service: ServiceSettings) -> ServiceSettings:
-    given = {"archive": service.archive, "profile": service.profile}
-    return service.model_copy(
-        update={name: folder / path for name, path in given.items() if path is not None}
-    )
+def _check_files(settings: Settings) -> None:
+    settings.calendar()
+    for name, forecaster in settings.forecasters.items():
+        file = forecaster.webhook.ca_file
+        if file is not None and not file.is_file():
+            raise SettingsError(f"forecasters.{name}.webhook.ca_file: no such file {file}")
+
+
+def _with_paths_below(folder: Path, settings: Settings) -> Settings:
+    services = [_placed(service, folder, "archive", "profile") for service in settings.services]
+    forecasters = {
+        name: chosen.model_copy(update={"webhook": _placed(chosen.webhook, folder, "ca_file")})
+        for name, chosen in settings.forecasters.items()
+    }
+    placed = settings.model_copy(update={"services": services, "forecasters": forecasters})
+    return _placed(placed, folder, "events")
+
+
+def _placed(model: M, folder: Path, *names: str) -> M:
+    """`model` with the paths that its fields `names` hold taken to be below `folder`."""
+    given = {name: getattr(model, name) for name in names}
+    return model.model_copy(update={name: folder / path for name, path in given.items() if path is not None})

@@ -60,3 +60,12 @@ def test_what_is_wrong_with_a_plug_in_is_one_line(
         load_plugin(FORECASTERS, name, options)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("_offered")
+def test_what_the_operator_configured_is_found_besides_what_is_installed() -> None:
+    configured = {"team-a": lambda **options: ("elsewhere", options)}
+    assert load_plugin(FORECASTERS, "team-a", {"k": 1}, configured) == ("elsewhere", {"k": 1})
+    assert load_plugin(FORECASTERS, "plain", None, configured) == {}
+    with pytest.raises(PluginError, match=r"no such plug-in installed or configured; known: .*team-a"):
+        load_plugin(FORECASTERS, "nope", None, configured)

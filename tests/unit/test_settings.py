@@ -10,6 +10,7 @@ import yaml
 from barista.settings import SettingsError, load_settings, parse_settings
 from barista.values.flavor import Flavor
 from barista.values.service import Authority, PluginChoice, Slo
+from barista.values.webhook import Webhook
 
 FLAVOR = {"pool": "p", "cpu": 1, "memory_gib": 1, "cost_per_hour": 0.1}
 BASE: Mapping[str, Any] = {
@@ -170,3 +171,57 @@ def test_settings_survive_being_handed_to_another_process_as_json(tmp_path: Path
     again = parse_settings(settings.model_dump(mode="json", exclude_unset=True), "settings")
     assert again == settings
     assert again.resolve(again.services[0]) == settings.resolve(settings.services[0])
+
+
+WEBHOOK = {"url": "https://forecaster.example/v1/forecast"}
+
+
+def test_the_operator_names_forecasters_that_run_elsewhere_and_what_his_calendar_holds(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "events.csv").write_text("start,end,name,effect\n2024-11-29,2024-11-30,sale,2\n")
+    (tmp_path / "ca.pem").write_text("")
+    file = tmp_path / "barista.yaml"
+    hook = WEBHOOK | {"timeout_s": 1, "ca_file": "ca.pem"}
+    more = {"time_zone": "Europe/Berlin", "country": "DE-BY", "events": "events.csv"}
+    file.write_text(yaml.safe_dump(dict(BASE) | more | {"forecasters": {"team-a": {"webhook": hook}}}))
+    settings = load_settings(file)
+    assert settings.webhooks() == (Webhook("team-a", WEBHOOK["url"], 1, str(tmp_path / "ca.pem")),)
+    calendar = settings.calendar()
+    assert (calendar.time_zone, calendar.country) == ("Europe/Berlin", "DE-BY")
+    assert [(event.name, event.effect) for event in calendar.events] == [("sale", 2)]
+    again = parse_settings(settings.model_dump(mode="json", exclude_unset=True), "settings")
+    assert (again.calendar(), again.webhooks()) == (calendar, settings.webhooks())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"country": "XX"}, "country: 'XX': no holidays on record; need an ISO code like DE"),
+        (
+            {"forecasters": {"team-a": {"webhook": {"url": "forecaster:80"}}}},
+            "forecasters.team-a.webhook.url: 'forecaster:80': need a URL like https://",
+        ),
+        ({"forecasters": {"team-a": {}}}, "forecasters.team-a.webhook: Field required"),
+        (
+            {"forecasters": {"last-value": {"webhook": WEBHOOK}}},
+            "forecasters: last-value: an installed forecaster has this name: choose another",
+        ),
+        (
+            {"forecasters": {"team-a": {"webhook": WEBHOOK | {"ca_file": "ca.pem"}}}},
+            "forecasters.team-a.webhook.ca_file: no such file {folder}/ca.pem",
+        ),
+        ({"events": "none.csv"}, "events: {folder}/none.csv: cannot be read: No such file or directory"),
+        ({"events": "events.csv"}, "events: {folder}/events.csv:2: time 'x': need e.g. 2024-11-29 08:00"),
+    ],
+)
+def test_a_mistake_in_calendar_or_forecasters_is_one_line(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "events.csv").write_text("start,end,name\nx,y,z\n")
+    file = tmp_path / "barista.yaml"
+    file.write_text(yaml.safe_dump(dict(BASE) | change))
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert str(caught.value).startswith(f"{file}: {message.format(folder=tmp_path)}")
+    assert "\n" not in str(caught.value)

@@ -21,11 +21,12 @@ from barista.control.observe import Watched, observe
 from barista.control.rules import Rules
 from barista.control.surge import surge
 from barista.forecast.host import ForecasterHost
+from barista.forecast.make import MakeForecaster
 from barista.plan.host import PlannerHost
 from barista.plan.pose import Horizon, pose
-from barista.plugins import FORECASTERS, PLANNERS, load_plugin
+from barista.plugins import PLANNERS, load_plugin
 from barista.policies import make_policy, rival_turn
-from barista.ports.forecaster import ForecastContext, Forecaster
+from barista.ports.forecaster import ForecastContext
 from barista.ports.platform import MetricSource, Platform
 from barista.rails.rail import RailSettings
 from barista.settings import Settings, parse_settings
@@ -33,7 +34,7 @@ from barista.values.decision import Memory
 from barista.values.problem import PlanLimits
 from barista.values.profile import ExecutionProfile, Profiles
 from barista.values.series import Calendar
-from barista.values.service import PluginChoice, ServiceId
+from barista.values.service import ServiceId
 from barista.values.situation import Situation
 
 OURS = "barista"
@@ -41,6 +42,8 @@ SPEC, PROFILES = "controller.json", "profiles.yaml"
 """What a controller process reads in its run's directory."""
 SHOWN_LEVELS = (0.05, 0.5, 0.95)
 """Quantiles that every forecast states, besides those that services buy."""
+FORECAST_LIMIT_S = 2.0
+"""For the forecasts of one cycle together, besides what one webhook may take."""
 NODE_LIMIT = 200
 """Branch-and-bound nodes where seconds would not be repeatable."""
 
@@ -153,11 +156,12 @@ def compose(
 
     levels = tuple(sorted({*SHOWN_LEVELS, *(service.demand_quantile for service in seen.services)}))
     host = ForecasterHost(
-        make=make_forecaster,
+        make=MakeForecaster(settings.webhooks()),
         context=ForecastContext(spec.calendar, rules.horizon.steps + 2, levels, spec.seed),
         step_s=rules.horizon.step_s,
         executor=adapters.forecasts,
         learner=adapters.fits,
+        forecast_limit_s=FORECAST_LIMIT_S + max((w.timeout_s for w in settings.webhooks()), default=0.0),
     )
     learner = Learner(host, adapters.metrics, control.learn_s, control.history_s, rules.horizon.step_s)
     planner = _planner_host(settings, adapters.plans, live=live)
@@ -178,12 +182,6 @@ def compose(
         learn=lambda now_s: learner.learn(seen.services, now_s),
         log=kept,
     )
-
-
-def make_forecaster(choice: PluginChoice) -> Forecaster:
-    """The forecaster plug-in of `choice`. PluginError when there is none."""
-    made: Forecaster = load_plugin(FORECASTERS, choice.name, choice.options)
-    return made
 
 
 def _foresee(host: ForecasterHost, situation: Situation) -> Forecasts:

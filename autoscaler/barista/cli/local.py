@@ -58,7 +58,7 @@ class LocalRun:
             settings=settings.model_dump(mode="json", exclude_unset=True),
             policy=policy,
             policy_options=dict(policy_options or {}),
-            calendar=calendar or Calendar(time_zone=settings.time_zone),
+            calendar=calendar or settings.calendar(),
             seed=seed,
             agent_url=self.supervisor.agent_url,
             prometheus_url=prometheus_url,

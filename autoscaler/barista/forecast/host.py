@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from barista.forecast import tasks
+from barista.forecast.effects import with_effects, without_effects
 from barista.forecast.history import after, joined, on_grid, unseen_until
 from barista.forecast.ladder import fault_of, is_rung, stand_in
 from barista.forecast.rungs import SEASONS_KEPT
@@ -25,6 +26,8 @@ LATE_STEPS = 2
 """Steps without news after which a forecast starts at now, over values that nobody saw."""
 KEPT_STEPS = 1000
 """Steps of history that are kept besides the seasons."""
+QUEUE_PATIENCE = 10
+"""Time limits of a fit after which one that was never seen running is given up."""
 
 HUNG = "forecast took too long; out until it is fitted again"
 UNHEARD = "forecast waited too long for a worker"
@@ -46,12 +49,14 @@ class _Fit:
     """A fit under way, then its proof: a first forecast made from it where forecasts are made.
 
     By then the worker there has imported what it needs, which may take longer than a forecast may.
-    `started_s` is when what is under way was first seen running (waiting in a queue is no fault).
+    `ordered_s` is when what is under way was ordered, `started_s` when it was first seen running (waiting
+    in a queue is no fault for long; some executors never say that anything runs).
     """
 
     choice: PluginChoice
     demand: Demand
     state: "Future[bytes]"
+    ordered_s: float
     proof: "Future[Answer] | None" = None
     started_s: float | None = None
 
@@ -92,18 +97,18 @@ class ForecasterHost:
 
     def observe(self, service: ServiceId, recent: Demand) -> None:
         """Take in `recent` demand; only steps beyond what is known are news."""
-        track, news = self._track(service), on_grid(recent, self.step_s)
+        track, news = self._track(service), self._plain(recent)
         if track.seen is not None:
             track.seen = self._kept(joined(track.seen, news))
         elif np.isfinite(news.values).any():
             track.seen = self._kept(news)
 
-    def learn(self, service: Service, demand: Demand, now_s: float) -> None:  # noqa: ARG002
+    def learn(self, service: Service, demand: Demand, now_s: float) -> None:
         """Order a fit of `service` on its history `demand`, warm from its state; never waits for it.
 
         A fit that is still under way is let finish, and none is ordered.
         """
-        track, history = self._track(service.id), on_grid(demand, self.step_s)
+        track, history = self._track(service.id), self._plain(demand)
         if not np.isfinite(history.values).any():
             return
         track.seen = self._kept(history if track.seen is None else joined(history, track.seen))
@@ -117,7 +122,7 @@ class ForecasterHost:
         except Exception as error:
             track.fit_fault = f"{service.forecaster.name}: fit not accepted: {_text(error)}"
         else:
-            track.fit = _Fit(service.forecaster, history, future)
+            track.fit = _Fit(service.forecaster, history, future, ordered_s=now_s)
 
     def collect(self, now_s: float) -> None:
         """Take in the fits that are finished; give up on those over their time limit."""
@@ -144,7 +149,7 @@ class ForecasterHost:
                 made = stand_in(service.forecaster, upcoming[service.id], self.context)
                 if made is not None:
                     forecasts[service.id] = made
-        return forecasts
+        return {each: with_effects(made, self.context.calendar) for each, made in forecasts.items()}
 
     def health(self) -> Mapping[ServiceId, str]:
         """Faults of each service's forecaster that no success has followed yet."""
@@ -156,6 +161,10 @@ class ForecasterHost:
 
     def _track(self, service: ServiceId) -> _Track:
         return self._tracks.setdefault(service, _Track())
+
+    def _plain(self, demand: Demand) -> Demand:
+        """`demand` on the host's grid, as it would have been without the events that state an effect."""
+        return without_effects(on_grid(demand, self.step_s), self.context.calendar)
 
     def _kept(self, seen: Demand) -> Demand:
         longest = max(self.context.calendar.season_steps(self.step_s), default=0)
@@ -170,7 +179,8 @@ class ForecasterHost:
         if fit.proof is None and fit.state.done():
             nothing = Demand(fit.demand.end_s, self.step_s, np.empty(0))
             arguments = (self.make, fit.choice, fit.state.result(), nothing, self.context)
-            fit.proof, fit.started_s = self.executor.submit(tasks.advance, *arguments), None
+            fit.proof = self.executor.submit(tasks.advance, *arguments)
+            fit.ordered_s, fit.started_s = now_s, None
         if fit.proof is not None and fit.proof.done():
             state, forecast = fit.proof.result()
             fault = fault_of(forecast, fit.demand, self.context)
@@ -178,11 +188,14 @@ class ForecasterHost:
                 raise ValueError(fault)
             track.fitted = _Fitted(fit.choice, state, fit.demand.end_s)
             track.fit, track.fit_fault = None, ""
-        elif fit.started_s is None:
-            fit.started_s = now_s if fit.under_way.running() else None
-        elif now_s - fit.started_s > self.time_limit_s:
+        elif fit.started_s is None and fit.under_way.running():
+            fit.started_s = now_s
+        elif fit.started_s is not None and now_s - fit.started_s > self.time_limit_s:
             fit.under_way.cancel()
             raise TimeoutError(f"took over {self.time_limit_s:g} s")
+        elif now_s - fit.ordered_s > QUEUE_PATIENCE * self.time_limit_s:
+            fit.under_way.cancel()
+            raise TimeoutError(f"no answer {QUEUE_PATIENCE * self.time_limit_s:g} s after it was ordered")
 
     def _by_choice(
         self, services: Sequence[Service], upcoming: Mapping[ServiceId, Demand]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from barista.forecast.history import joined
 from barista.ports.forecaster import ForecastContext
 from barista.values.forecast import Forecast
-from barista.values.series import Demand, FloatArray
+from barista.values.series import Calendar, Demand, FloatArray
 
 Positions = npt.NDArray[np.int64]
 RECENT_ERRORS = 200
@@ -35,7 +35,8 @@ class SeenDemand:
 class SeasonalNaive:
     """As much as one season ago: the longest season that the history covers.
 
-    Where that value was not seen, an earlier season's, then a shorter season's is taken.
+    Where that value was not seen, an earlier season's, then a shorter season's is taken. Seasons are those
+    of the local clock: across a clock change the same hour a day ago lies 23 or 25 hours back.
     """
 
     name = "seasonal-naive"
@@ -58,12 +59,11 @@ class SeasonalNaive:
     def forecast(self, state: SeenDemand, steps: int, levels: tuple[float, ...]) -> Forecast:
         """The season repeated; quantiles by its errors."""
         values, seasons = state.demand.values, _usable(state)
+        past = _Past(values, seasons, _local_steps(state.demand, steps, state.context.calendar))
         targets = np.arange(len(values), len(values) + steps)
-        back = [tuple(-(-lead // season) for season in seasons) for lead in range(1, steps + 1)]
-        known = {reach: _errors(values, seasons, reach) for reach in dict.fromkeys(back)}
-        mean = np.array(
-            [_a_season_ago(values, targets[[k]], seasons, reach)[0] for k, reach in enumerate(back)]
-        )
+        back = [past.reach(lead) for lead in range(1, steps + 1)]
+        known = {reach: _errors(past, reach) for reach in dict.fromkeys(back)}
+        mean = np.array([past.a_season_ago(targets[[k]], reach)[0] for k, reach in enumerate(back)])
         mean = np.where(np.isfinite(mean), mean, _last_value(values))
         return _spread(state, mean, [known[reach] for reach in back], levels, self.name)
 
@@ -106,32 +106,50 @@ def _usable(state: SeenDemand) -> tuple[int, ...]:
     return tuple(sorted((s for s in seasons if s + FEWEST_ERRORS <= len(state.demand)), reverse=True))
 
 
-def _a_season_ago(
-    values: FloatArray, targets: Positions, seasons: tuple[int, ...], reach: tuple[int, ...]
-) -> FloatArray:
-    """Values `reach[i]` or more whole `seasons[i]` before `targets`; NaN where none was seen."""
-    found = np.full(len(targets), np.nan)
-    for at in _sources(targets, len(values), seasons, reach):
-        inside = np.isnan(found) & (at >= 0)
-        found[inside] = values[at[inside]]
-        if not np.isnan(found).any():
-            break
-    return found
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Values by position, their `seasons` in steps, and by how many steps the local clock is ahead where."""
+
+    values: FloatArray
+    seasons: tuple[int, ...]
+    ahead: Positions
+
+    def reach(self, lead: int) -> tuple[int, ...]:
+        """By season, how many of it one must go back to find what is known `lead` steps before."""
+        # A clock that was put forward in between shortens a season.
+        shortened = int(np.ptp(self.ahead))
+        return tuple(-(-(lead + shortened) // season) for season in self.seasons)
+
+    def a_season_ago(self, targets: Positions, reach: tuple[int, ...]) -> FloatArray:
+        """Values `reach[i]` or more whole `seasons[i]` before `targets`; NaN where none was seen."""
+        found = np.full(len(targets), np.nan)
+        for at in self._sources(targets, reach):
+            inside = np.isnan(found) & (at >= 0)
+            found[inside] = self.values[at[inside]]
+            if not np.isnan(found).any():
+                break
+        return found
+
+    def _sources(self, targets: Positions, reach: tuple[int, ...]) -> Iterator[Positions]:
+        n = len(self.values)
+        for season, fewest in zip(self.seasons, reach, strict=True):
+            for back in range(fewest, fewest + n // season):
+                at = targets - back * season
+                yield at + self.ahead[targets] - self.ahead[np.maximum(at, 0)]
 
 
-def _sources(
-    targets: Positions, n: int, seasons: tuple[int, ...], reach: tuple[int, ...]
-) -> Iterator[Positions]:
-    for season, fewest in zip(seasons, reach, strict=True):
-        for back in range(fewest, fewest + n // season):
-            yield targets - back * season
+def _local_steps(demand: Demand, more: int, calendar: Calendar) -> Positions:
+    """Steps by which the local clock is ahead of UTC, at each step of `demand` and `more` after it."""
+    times_s = demand.start_s + np.arange(len(demand) + more) * demand.step_s
+    ahead_s = calendar.utc_offsets_s(times_s) / calendar.rate
+    return np.asarray(np.round(ahead_s / demand.step_s), dtype=np.int64)
 
 
-def _errors(values: FloatArray, seasons: tuple[int, ...], reach: tuple[int, ...]) -> FloatArray:
+def _errors(past: _Past, reach: tuple[int, ...]) -> FloatArray:
     """The latest errors of the rule, where both what came and a season ago were seen."""
-    first = min(m * season for m, season in zip(reach, seasons, strict=True))
-    targets = np.arange(max(first, len(values) - RECENT_ERRORS), len(values))
-    return _finite(values[targets] - _a_season_ago(values, targets, seasons, reach))
+    first = min(m * season for m, season in zip(reach, past.seasons, strict=True))
+    targets = np.arange(max(first, len(past.values) - RECENT_ERRORS), len(past.values))
+    return _finite(past.values[targets] - past.a_season_ago(targets, reach))
 
 
 def _spread(

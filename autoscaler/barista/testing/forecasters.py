@@ -5,7 +5,8 @@
 
 Every clause is a function of its own, an assertion on small series that come from seeds. States are
 opaque: what is compared is what they forecast. The clauses are those that the host counts on; how good
-a forecaster is, `barista forecast` says.
+a forecaster is, `barista forecast` says. Time limits, and what it takes to be found and carried between
+processes, are `barista.testing.hosting`'s.
 """
 
 import pickle

@@ -7,7 +7,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from barista.values.events import Event
+from barista.values.holidays import are_holidays
+
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 
@@ -59,10 +63,14 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """How a moment of the series' clock reads on a wall calendar.
+    """How a moment of the series' clock reads on a wall calendar, and what the calendar says of it.
 
-    Normally the two agree (`rate` 1). A compressed replay plays `rate` calendar seconds per
-    second, anchored where `clock_s` meets `calendar_s`. Seasons are in calendar seconds.
+    Normally clock and calendar agree (`rate` 1). A compressed replay plays `rate` calendar seconds
+    per second, anchored where `clock_s` meets `calendar_s`. Seasons are in calendar seconds.
+    `country` is an ISO code (``DE``, ``DE-BY``) whose public holidays count; empty for none.
+
+    The `effect` that an event states is taken out of what forecasters see and put on what they say
+    (`barista.forecast.effects`); of events without one they may learn, by `in_events`.
     """
 
     time_zone: str = "UTC"
@@ -70,6 +78,8 @@ class Calendar:
     clock_s: float = 0.0
     calendar_s: float = 0.0
     seasons_s: tuple[float, ...] = (DAY_S, WEEK_S)
+    country: str = ""
+    events: tuple[Event, ...] = ()
 
     def calendar_times(self, times_s: FloatArray) -> FloatArray:
         """Calendar seconds since the epoch (UTC) of moments of the series' clock."""
@@ -78,13 +88,45 @@ class Calendar:
     def local(self, times_s: FloatArray) -> npt.NDArray[np.datetime64]:
         """Local wall-calendar times (naive), shape of `times_s`."""
         utc = np.round(self.calendar_times(times_s)).astype("int64")
+        return np.asarray(utc + self.utc_offsets_s(times_s), dtype="datetime64[s]")
+
+    def utc_offsets_s(self, times_s: FloatArray) -> npt.NDArray[np.int64]:
+        """Calendar seconds by which local time is ahead of UTC, shape of `times_s`."""
         if self.time_zone == "UTC":
-            return np.asarray(utc, dtype="datetime64[s]")
+            return np.zeros(times_s.shape, dtype=np.int64)
         zone = ZoneInfo(self.time_zone)
         # Offsets change at most hourly: one lookup per distinct hour keeps long series quick.
-        hours, inverse = np.unique(utc // 3600, return_inverse=True)
-        offsets = np.array([_utc_offset_s(zone, int(hour) * 3600) for hour in hours])
-        return np.asarray(utc + offsets[inverse], dtype="datetime64[s]")
+        hours = np.round(self.calendar_times(times_s)).astype("int64") // 3600
+        distinct, inverse = np.unique(hours, return_inverse=True)
+        offsets = np.array([_utc_offset_s(zone, int(hour) * 3600) for hour in distinct], dtype=np.int64)
+        return offsets[inverse].reshape(times_s.shape)
+
+    def is_holiday(self, times_s: FloatArray, days_later: int = 0) -> BoolArray:
+        """Whether the local day `days_later` than each moment's is a public holiday, shape of `times_s`.
+
+        `days_later` 1 marks the days before holidays, -1 those after. UnknownCountry without holidays.
+        """
+        if not self.country:
+            return np.zeros(times_s.shape, dtype=bool)
+        days = self.local(times_s).astype("datetime64[D]")
+        return are_holidays(np.asarray(days + days_later, dtype="datetime64[D]"), self.country)
+
+    def in_events(self, times_s: FloatArray) -> dict[str, BoolArray]:
+        """Whether each moment lies in an event that states no effect; by name, shape of `times_s`."""
+        local, found = self.local(times_s), dict[str, BoolArray]()
+        for event in self.events:
+            if event.effect is None:
+                inside = _during(event, local)
+                found[event.name] = found.get(event.name, np.zeros_like(inside)) | inside
+        return found
+
+    def stated_effects(self, times_s: FloatArray) -> FloatArray:
+        """The factor on demand that events state at each moment: their product, 1 where none does."""
+        local, factors = self.local(times_s), np.ones(times_s.shape)
+        for event in self.events:
+            if event.effect is not None:
+                factors[_during(event, local)] *= event.effect
+        return factors
 
     def season_steps(self, step_s: float) -> tuple[int, ...]:
         """The seasons in whole steps of `step_s` clock seconds; seasons under two steps left out."""
@@ -95,3 +137,9 @@ class Calendar:
 def _utc_offset_s(zone: ZoneInfo, at_s: int) -> int:
     offset = datetime.fromtimestamp(at_s, zone).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0
+
+
+def _during(event: Event, local: npt.NDArray[np.datetime64]) -> BoolArray:
+    start, end = np.datetime64(event.start), np.datetime64(event.end)
+    inside: BoolArray = (local >= start) & (local < end)
+    return inside

@@ -1,6 +1,9 @@
 """Stories of the host: whatever a forecaster does, its service loses foresight at most."""
 
+import os
 import time
+from concurrent.futures import Executor, Future
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from faulty_forecasters import make
 
 from barista.forecast.host import ForecasterHost
 from barista.ports.forecaster import ForecastContext
+from barista.values.events import Event
 from barista.values.series import Calendar, Demand
 from barista.values.service import PluginChoice, ServiceId, Slo
 from barista.values.service import Service as ServiceValue
@@ -152,11 +156,12 @@ def test_in_worker_processes_hung_and_crashed_fits_are_given_up_and_the_next_one
     with KillingPool() as fits, KillingPool() as forecasts:
         one = ForecasterHost(make, CONTEXT, STEP_S, forecasts, fits, time_limit_s=60, forecast_limit_s=30)
         hung, crashed, fine = service("HangsInFit"), service("CrashesInFit", "b"), service("Honest", "c")
+        fits.submit(os.getpid).result()  # its worker is up: what is ordered runs at once
         one.learn(hung, demand(HISTORY), END_S)
 
         def given_up():
-            # The clock is the caller's: a minute passes at each look.
-            given_up.now_s += 61
+            # The clock is the caller's: a third of the limit passes at each look.
+            given_up.now_s += 20
             one.collect(given_up.now_s)
             return hung.id in one.health()
 
@@ -190,3 +195,66 @@ def test_in_worker_processes_a_hung_forecast_is_out_until_it_is_fitted_again():
         one.observe(its.id, demand([5], end_s=END_S + STEP_S))
         assert foreseen(one, its, END_S + STEP_S).made_by == "seasonal-naive"
         assert "out until it is fitted again" in one.health()[its.id]
+
+
+class NeverSays(Executor):
+    """Takes what it is given, and never says that it runs or what came of it."""
+
+    def __init__(self):
+        self.given = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.given.append(Future())
+        return self.given[-1]
+
+
+def test_a_fit_that_is_never_seen_running_is_not_waited_for_forever():
+    executor = NeverSays()
+    one, its = host(executor, time_limit_s=60), service("Honest")
+    one.learn(its, demand(HISTORY), END_S)
+    one.collect(END_S + 600)
+    assert one.health() == {}
+    one.collect(END_S + 601)
+    assert "no answer 600 s after it was ordered" in one.health()[its.id]
+    assert executor.given[0].cancelled()
+    one.learn(its, demand(HISTORY), END_S + 602)
+    assert len(executor.given) == 2
+
+
+def told_of(*events):
+    """A host that works in local time of UTC, with END_S at 1970-01-01 00:16:40, and knows of `events`."""
+    calendar = Calendar(seasons_s=(20 * STEP_S,), events=events)
+    return ForecasterHost(make, ForecastContext(calendar=calendar, steps=3), STEP_S, Inline())
+
+
+def sale(start_s, end_s, effect=3.0):
+    start, end = (datetime(1970, 1, 1, 0, s // 60, s % 60) for s in (start_s, end_s))
+    return Event(start, end, "sale", effect)
+
+
+@pytest.mark.parametrize("forecaster", ["Honest", "last-value", "SaysNothing"])
+def test_a_stated_effect_is_put_on_the_steps_of_the_event_whoever_speaks(forecaster):
+    one, its = told_of(sale(1010, 1020)), service(forecaster)
+    one.learn(its, demand([6.0] * 60), END_S)
+    one.collect(END_S)
+    made = foreseen(one, its)
+    assert made.mean == (6, 18, 6)
+    assert made.quantile(0.95) == (6, 18, 6)
+
+
+def test_demand_during_an_event_is_neither_multiplied_again_nor_carried_on_when_it_is_over():
+    one, its = told_of(sale(900, 1010)), service("last-value")
+    one.observe(its.id, demand([6.0] * 50 + [18.0] * 10))
+    assert foreseen(one, its).mean == (18, 6, 6)
+
+
+def test_an_event_a_season_ago_is_not_expected_again():
+    one, its = told_of(sale(800, 830)), service("seasonal-naive")
+    one.observe(its.id, demand([6.0] * 20 + [6.0] * 20 + [18.0] * 3 + [6.0] * 17))
+    assert foreseen(one, its).mean == (6, 6, 6)
+
+
+def test_an_event_without_a_stated_effect_changes_nothing_here():
+    one, its = told_of(sale(1010, 1020, effect=None)), service("last-value")
+    one.observe(its.id, demand([6.0] * 60))
+    assert foreseen(one, its).mean == (6, 6, 6)

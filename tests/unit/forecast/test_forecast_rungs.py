@@ -87,3 +87,28 @@ def test_whatever_was_seen_the_forecast_is_sound_or_refused(values, rung):
     except ValueError:
         return
     assert made.fault() is None
+
+
+@pytest.mark.parametrize(
+    ("clock_change", "hours_back"),
+    [("2024-03-31 01:00", 23), ("2024-10-27 01:00", 25)],
+    ids=["summer", "winter"],
+)
+def test_across_a_clock_change_a_season_ago_is_the_same_hour_of_the_local_clock(clock_change, hours_back):
+    change_s = np.datetime64(clock_change).astype("datetime64[s]").astype(float)
+    calendar = Calendar("Europe/Berlin", seasons_s=(DAY * HOUR_S,))
+    hour_of_change = 40
+    start_s = change_s - hour_of_change * HOUR_S
+    by_hour = np.arange(hour_of_change + 6, dtype=float)
+    state = SeasonalNaive().fit(Demand(start_s, HOUR_S, by_hour), ForecastContext(calendar, steps=4))
+    made = SeasonalNaive().forecast(state, 4, (0.5,))
+    assert made.mean == tuple(by_hour[-1] + lead - hours_back for lead in (1, 2, 3, 4))
+
+
+@given(seed=st.integers(0, 20), hours=st.integers(40, 400), lead=st.integers(1, 30))
+def test_across_a_clock_change_nothing_is_read_that_is_not_known_yet(seed, hours, lead):
+    change_s = np.datetime64("2024-03-31 01:00").astype("datetime64[s]").astype(float)
+    context = ForecastContext(Calendar("Europe/Berlin"), steps=lead)
+    values = np.random.default_rng(seed).random(hours)
+    state = SeasonalNaive().fit(Demand(change_s - 30 * HOUR_S, HOUR_S, values), context)
+    assert SeasonalNaive().forecast(state, lead, context.levels).fault() is None

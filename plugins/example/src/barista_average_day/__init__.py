@@ -1,0 +1,1 @@
+"""An example for authors of plug-ins: one small forecaster, installed or served."""
