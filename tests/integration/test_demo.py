@@ -109,12 +109,17 @@ def test_every_request_was_answered_or_counted_as_failed(story):
         assert service["failed"] == len(mine) - len(answered)
 
 
-def test_requests_go_on_being_answered_after_each_kill(story):
+def test_once_the_parts_are_back_requests_are_answered_as_before(story):
     rows = asked(story["run"])
-    for part, at_s in story["killed"].items():
-        after = [row for row in rows if at_s + 5 < float(row["arrived_s"]) < at_s + 15]
-        answered = [row for row in after if row["status"].startswith("2")]
-        assert len(answered) > 0.9 * len(after) > 0, f"after the {part} was killed"
+    # The only replica of a service was killed: a start later its successor serves.
+    after = [row for row in rows if float(row["arrived_s"]) > story["killed"]["controller"] + 10]
+    answered = [row for row in after if row["status"].startswith("2")]
+    assert len(answered) > 0.98 * len(after) > 0
+
+
+def test_requests_of_a_service_whose_replica_lives_are_all_answered(story):
+    rows = [row for row in asked(story["run"]) if row["service"] == "default/resnet50"]
+    assert all(row["status"].startswith("2") for row in rows)
 
 
 def test_a_killed_replica_was_noticed_and_replaced(story):
