@@ -150,6 +150,8 @@ _PHASES: dict[str, dict[str, Any]] = {
 
 def latency(axes: Axes, runs: Mapping[str, Run], service: str, colours: Mapping[str, str]) -> None:
     """Latency of each request (dots) and its rolling p95 (line) against the SLO, on a log scale."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter  # noqa: PLC0415
+
     for policy, run in runs.items():
         requests = run.requests[service]
         done = requests.completed
@@ -173,6 +175,10 @@ def latency(axes: Axes, runs: Mapping[str, Run], service: str, colours: Mapping[
             )
     slo = next(iter(runs.values())).info.services[service].slo
     axes.set_yscale("log")
+    # Ticks at 1, 2 and 5 of each decade, as plain numbers: powers of ten need room that is not there.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.axhline(slo.latency_s * 1000, color=OBJECTIVE, lw=1.2, ls=(0, (5, 3)))
     axes.annotate(
         f"SLO {slo}",
