@@ -3,12 +3,20 @@ import pytest
 from barista.forecast.rungs import LastValue, SeasonalNaive
 from barista.ports.forecaster import Forecaster
 from barista.testing.forecasters import CHECKS, check_scale
+from barista_plugins.burst import BurstForecaster
 from barista_plugins.compensated import CompensatedForecaster
 from barista_plugins.neuralprophet import NeuralProphetForecaster
+from barista_plugins.ridge import RidgeForecaster
+from barista_plugins.smoothing import SmoothingForecaster
+from barista_plugins.trees import TreesForecaster
 
 FORECASTERS = [
     SeasonalNaive(),
     LastValue(),
+    RidgeForecaster(),
+    TreesForecaster(trees=50),
+    SmoothingForecaster(),
+    BurstForecaster(),
     CompensatedForecaster(),
     NeuralProphetForecaster(epochs=6, warm_epochs=1),
 ]
