@@ -167,9 +167,12 @@ async def test_sigterm_finishes_what_is_in_flight_and_accepts_nothing_new(tmp_pa
 
         async def refuses() -> bool:
             try:
-                await asyncio.open_connection("127.0.0.1", int(router.url.rsplit(":", 1)[1]))
+                _, writer = await asyncio.open_connection("127.0.0.1", int(router.url.rsplit(":", 1)[1]))
             except ConnectionRefusedError:
                 return True
+            except ConnectionResetError:
+                return False  # caught in the very moment of its closing
+            writer.close()
             return False
 
         await eventually(refuses)
