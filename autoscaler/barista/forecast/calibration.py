@@ -1,9 +1,10 @@
 """Calibration: bounds that hold as often as they say, whatever the members think of their own errors.
 
-Around the median more experts on the bounds are put up: the quantiles that its recent errors had in units
-of some scale, times that scale now. No scale fits every demand. Errors may be of one size throughout, grow
-with demand or its root, follow the time of the season, or come in spells. So all of these scales are put
-up, and which of them are believed is left to their pinball loss (`barista.forecast.aggregation`).
+Around the median two more experts on each bound are put up: the quantile that its recent errors had in units
+of some scale, times that scale now. Errors are larger at some hours than at others, and in spells: the
+first scale is the geometric mean of both sizes. They grow with demand, less than in proportion: the second
+is the geometric mean of demand and the steady size. Which of the two, or of the members, is believed is
+left to their pinball loss (`barista.forecast.aggregation`).
 
 What comes out is then tracked: each miss widens the bound a little, each hit narrows it, so that in the
 long run it is missed as often as it should be (Gibbs and Candès 2021, arXiv 2106.00170; quantile
@@ -28,7 +29,7 @@ STEADY_OUTCOMES, SPELL_OUTCOMES, BIN_OUTCOMES = 400, 12, 8
 """Outcomes that error sizes are means over: all along, in a spell, in one part of the season."""
 FLOOR_SHARE = 0.1
 """Share of the steady size below which no scale falls: a quiet hour is no promise."""
-SCALES = 6
+SCALES = 2
 STEP = 0.04
 """Relative change of a bound's width after a miss, over the share of hits."""
 WIDEST = 1.25
@@ -75,11 +76,9 @@ class Sizes:
         lead = np.arange(len(median))
         floor = FLOOR_SHARE * self.steady
         season = np.where(self.counts[lead, at] > 0, self.season[lead, at], self.steady) + floor
-        spell = self.spell + floor
         demand = np.maximum(median, 0.0) + self.steady
-        steady = self.steady
-        scales = [steady, spell, season, np.sqrt(season * spell), np.sqrt(demand * steady), demand]
-        return np.stack(scales, axis=1)
+        scales: FloatArray = np.sqrt(np.stack([season * (self.spell + floor), demand * self.steady], axis=1))
+        return scales
 
 
 @dataclass(frozen=True, slots=True)
