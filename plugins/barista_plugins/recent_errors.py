@@ -48,9 +48,14 @@ def shifts(errors: FloatArray, levels: tuple[float, ...]) -> FloatArray:
 
     `errors` has one quantile a level, shape (n, steps, len(levels)).
     """
-    seen = np.isfinite(errors).sum(axis=0)
-    known = np.where(seen >= FEWEST, errors, 0.0) if len(errors) else np.zeros((1, *errors.shape[1:]))
-    return np.stack([np.nanquantile(known[:, :, i], level, axis=0) for i, level in enumerate(levels)], axis=1)
+    if not len(errors):
+        return np.zeros(errors.shape[1:])
+    rising, seen = np.sort(errors, axis=0), np.isfinite(errors).sum(axis=0)
+    last = np.maximum(seen - 1, 0)
+    at = last * np.array(levels)
+    below = at.astype(np.int64)
+    low, high = (np.take_along_axis(rising, np.minimum(k, last)[None], axis=0)[0] for k in (below, below + 1))
+    return np.where(seen >= FEWEST, low + (at - below) * (high - low), 0.0)
 
 
 def stated(

@@ -62,7 +62,7 @@ class SeasonalNaive:
         past = _Past(values, seasons, _local_steps(state.demand, steps, state.context.calendar))
         targets = np.arange(len(values), len(values) + steps)
         back = [past.reach(lead) for lead in range(1, steps + 1)]
-        known = {reach: _errors(past, reach) for reach in dict.fromkeys(back)}
+        known = {reach: _quantiles(_errors(past, reach), levels) for reach in dict.fromkeys(back)}
         mean = np.array([past.a_season_ago(targets[[k]], reach)[0] for k, reach in enumerate(back)])
         mean = np.where(np.isfinite(mean), mean, _last_value(values))
         return _spread(state, mean, [known[reach] for reach in back], levels, self.name)
@@ -87,7 +87,8 @@ class LastValue:
         """The last value repeated; quantiles by past differences."""
         values = state.demand.values
         moves = [_finite(values[lead:] - values[:-lead]) for lead in range(1, steps + 1)]
-        return _spread(state, np.full(steps, _last_value(values)), moves, levels, self.name)
+        apart = [_quantiles(move, levels) for move in moves]
+        return _spread(state, np.full(steps, _last_value(values)), apart, levels, self.name)
 
 
 def _needed(step_s: float, context: ForecastContext) -> int:
@@ -152,12 +153,16 @@ def _errors(past: _Past, reach: tuple[int, ...]) -> FloatArray:
     return _finite(past.values[targets] - past.a_season_ago(targets, reach))
 
 
+def _quantiles(errors: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    """The quantiles of `errors` at `levels`; a rule without errors knows no spread."""
+    return np.quantile(errors, levels) if len(errors) else np.zeros(len(levels))
+
+
 def _spread(
-    state: SeenDemand, mean: FloatArray, errors: list[FloatArray], levels: tuple[float, ...], name: str
+    state: SeenDemand, mean: FloatArray, apart: list[FloatArray], levels: tuple[float, ...], name: str
 ) -> Forecast:
-    """`mean` with the quantiles of `errors` around it, per lead; a rule without errors knows no spread."""
-    spread = np.array([np.quantile(e, levels) if len(e) else np.zeros(len(levels)) for e in errors]).T
-    quantiles = np.maximum(mean + spread, 0.0)
+    """`mean` with quantiles that lie `apart` from it, per lead."""
+    quantiles = np.maximum(mean + np.array(apart).T, 0.0)
     return Forecast(
         origin_s=state.demand.end_s,
         step_s=state.demand.step_s,
