@@ -14,7 +14,12 @@ from barista.profile.running import MeasureError
 from barista.profile.store import ProfileError
 from barista.report.records import RecordingError
 
-FAILED = (BuildError, MeasureError, NotReady, StartError, PrometheusError, NoTrace, RecordingError)
+
+class PlayError(Exception):
+    """The trace could not be played to its end; the message says what failed and where to look."""
+
+
+FAILED = (BuildError, MeasureError, NotReady, PlayError, StartError, PrometheusError, NoTrace, RecordingError)
 WRONG_INPUT = (ModelError, ProfileError)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from barista.cli.failures import PlayError
 from barista.cli.local import LocalRun, local_run
 from barista.cli.prepare import Prepared
 from barista.cli.trace import DAY, Trace
@@ -31,10 +32,6 @@ from barista.values.service import ServiceId
 LOAD = "load"
 LEAD_IN_S = 8.0
 """From the start of Prometheus and controller to the beginning of the day: they need a few seconds."""
-
-
-class PlayError(Exception):
-    """The trace could not be played to its end; the message says what failed and where to look."""
 
 
 async def play(prepared: Prepared, trace: Trace, policy: str, directory: Path, console: Console) -> None:
