@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test lint types layers unit contract integration constraints clean
+.PHONY: setup demo test lint types layers unit contract integration cluster-test cluster release constraints clean
 
 setup: .venv/.ready
 
@@ -18,7 +18,7 @@ demo: setup
 	@sh scripts/prometheus
 	$(BIN)/barista demo $(ARGS)
 
-test: setup lint types layers unit contract integration
+test: setup lint types layers unit contract integration cluster-test
 
 lint: setup
 	$(BIN)/ruff check .
@@ -34,6 +34,18 @@ contract: setup
 integration: setup
 	@sh scripts/prometheus
 	$(BIN)/pytest tests/integration
+cluster-test: setup
+	@sh scripts/prometheus
+	$(BIN)/pytest tests/cluster
+
+# A real Kubernetes and Knative on this machine, until interrupted (see tests/cluster/README.md).
+cluster: setup
+	@sh scripts/prometheus
+	$(BIN)/python -m tests.cluster.run
+
+# One file to install from: build/release.yaml.
+release:
+	@sh scripts/release $(ARGS)
 
 # Pins anew: versions only, no download addresses.
 constraints: setup

@@ -1,0 +1,3 @@
+module knative-barista.dev/cluster/stub
+
+go 1.26
