@@ -20,6 +20,8 @@ SEASONAL = "future_regressors.regressor_params.additive"
 """NeuralProphet's names of the weights."""
 AVERAGED = 3
 """Values, each a season apart, that the longest season's mean is taken over."""
+SHRUNK = 1e-3
+"""Penalty of the least squares that training begins at, as a share of the values' variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,26 @@ class Network:
         )
 
     @staticmethod
+    def by_least_squares(inputs: Inputs, levels: tuple[float, ...], values: FloatArray) -> "Network":
+        """Where training begins: a close solution in closed form, for `values` (n,) in the network's units.
+
+        Season weights first, the auto-regression on what they leave, and the distances that its errors have.
+        """
+        network, known = Network.blank(inputs, levels), np.arange(inputs.reach, len(values))
+        columns = inputs.seasonal(values, known)
+        seasonal, bias = _ridge(columns, values[known, None])
+        network.seasonal[0], network.bias[0] = seasonal[:, 0], bias[0]
+        left = np.concatenate([np.zeros(inputs.reach), values[known] - columns @ seasonal[:, 0] - bias[0]])
+        origins = np.arange(inputs.reach + inputs.lags, len(values) - inputs.steps + 1)
+        ahead = left[origins[:, None] + np.arange(inputs.steps)]
+        auto, _ = _ridge(left[origins[:, None] - inputs.lags + np.arange(inputs.lags)], ahead)
+        network.auto[:: 1 + len(levels)] = auto.T
+        made = network.predict(inputs, values, origins)[..., 0]
+        errors = values[origins[:, None] + np.arange(inputs.steps)] - made
+        network.bias[1:] = np.abs(np.quantile(errors, levels)) if len(levels) else 0.0
+        return network
+
+    @staticmethod
     def of(trained: Mapping[str, Any], start: "Network", columns: Positions) -> "Network":
         """The weights `trained` (tensors by NeuralProphet's names) with the season inputs `columns`.
 
@@ -106,11 +128,6 @@ class Network:
         """The weights by NeuralProphet's names, with the season inputs `columns`."""
         some = {SEASONAL: self.seasonal[:, columns]} if len(columns) else {}
         return {BIAS: self.bias, AUTO: self.auto} | some
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether it has learned nothing."""
-        return not (self.bias.any() or self.seasonal.any() or self.auto.any())
 
     def predict(self, inputs: Inputs, values: FloatArray, origins: Positions) -> FloatArray:
         """Median and quantiles at `levels` after each origin, shape (n, steps, 1 + len(levels)).
@@ -130,3 +147,12 @@ class Network:
         low = np.maximum.accumulate(distance[..., below - 1 :: -1] if below else distance[..., :0], axis=-1)
         high = np.maximum.accumulate(distance[..., below:], axis=-1)
         return np.concatenate([median, median - low[..., ::-1], median + high], axis=-1)
+
+
+def _ridge(inputs: FloatArray, outcomes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weights (p, k) and intercepts (k,) of `outcomes` (n, k) on `inputs` (n, p), slightly shrunk."""
+    center, level = inputs.mean(axis=0), outcomes.mean(axis=0)
+    rows = inputs - center
+    gram = rows.T @ rows + SHRUNK * len(rows) * np.eye(rows.shape[1])
+    weights = np.linalg.solve(gram, rows.T @ (outcomes - level))
+    return weights, level - center @ weights

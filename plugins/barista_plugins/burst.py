@@ -4,6 +4,10 @@ During a burst the seasons say little: what counts is how high demand stands abo
 rises, and how long such heights have lasted in the past. So this forecaster looks at the last minutes only,
 as distances from the usual (the median of the same moment in earlier seasons), and learns from past
 bursts, per lead, how much of each distance is left by then: small ones may last where large ones fade.
+
+The highest quantile has a rule of its own, learned by its pinball loss. A burst beyond all experience may
+fade or grow: a bound that follows it in proportion is dear for minutes, one that does not is broken by far.
+So that rule measures demand on a scale that does not tame bursts, and errors of calmer days do not shift it.
 """
 
 from dataclasses import dataclass, replace
@@ -16,34 +20,72 @@ from barista.values.series import Demand, FloatArray
 from barista_plugins.lagged import LAGS, SPANS, Lagged, Positions
 from barista_plugins.learning import History
 from barista_plugins.recent_errors import errors_of
-from barista_plugins.robust_ridge import fit_median
+from barista_plugins.robust_ridge import fit_quantile
 from barista_plugins.scales import Scale
 from barista_plugins.track import Track
 
-PENALTY = np.array([1e-3])
+PENALTY = 1e-3
 LARGE = (2.0, 6.0)
 """Distances from the usual, in typical changes per step, beyond which they may fade otherwise."""
+MEDIAN_SCALE, UPPER_SCALE = "log", "root"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What is left of each sign of a burst: weights (steps, signs), intercepts (steps,), on `scale`.
+class Fading:
+    """What is left of each sign of a burst at one quantile: weights (steps, signs), intercepts (steps,).
 
-    `typical` is the size of a typical change from one step to the next.
+    Demand is measured on `scale`; `typical` is the size of a typical change from one step to the next.
     """
 
-    lagged: Lagged
     scale: Scale
     typical: float
     weights: FloatArray
     intercepts: FloatArray
 
+    @staticmethod
+    def learned(history: History, kind: str, level: float) -> "Fading":
+        """The rule for the quantile at `level`, on a scale of this `kind`, from `history` in requests/s."""
+        scale = Scale.of(history.seen.values, kind)
+        measured, lagged = history.on(scale), history.lagged
+        typical = float(np.median(np.abs(np.diff(measured.whole.values))))
+        made = []
+        for lead in range(1, lagged.steps + 1):
+            targets = measured.targets(lead)
+            usual, signs = _signs(lagged, typical, measured.whole, targets - lead + 1, np.array([lead]))
+            left, relevance = measured.seen.values[targets] - usual[:, 0], np.ones(signs.shape[2])
+            made.append(fit_quantile(signs[:, 0], left, relevance, PENALTY, level))
+        weights = np.array([linear.weights[:, 0] for linear in made])
+        return Fading(scale, typical, weights, np.array([linear.intercepts[0] for linear in made]))
+
+    def predict(self, lagged: Lagged, demand: Demand, origins: Positions) -> FloatArray:
+        """Its quantile after each origin (n,) of `demand`, all in requests/s: shape (n, steps)."""
+        measured = replace(demand, values=self.scale.apply(demand.values))
+        leads = np.arange(1, lagged.steps + 1)
+        usual, signs = _signs(lagged, self.typical, measured, origins, leads)
+        return self.scale.undo(usual + np.einsum("nms,ms->nm", signs, self.weights) + self.intercepts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How bursts fade: for the median, and for the highest quantile; `scale` is that of its errors."""
+
+    lagged: Lagged
+    scale: Scale
+    fadings: tuple[Fading, ...]
+
+    @staticmethod
+    def learned(history: History, context: ForecastContext) -> "Rule":
+        """The rule for `history`, in requests/s."""
+        median = Fading.learned(history, MEDIAN_SCALE, 0.5)
+        highest = max(context.levels)
+        upper = (Fading.learned(history, UPPER_SCALE, highest),) if highest > 0.5 else ()
+        return Rule(history.lagged, median.scale, (median, *upper))
+
     def predict(self, demand: Demand, origins: Positions) -> FloatArray:
-        """Estimates after each origin (n,) of `demand`, all on the rule's scale: shape (n, steps, 1)."""
-        leads = np.arange(1, self.lagged.steps + 1)
-        usual, signs = _signs(self.lagged, self.typical, demand, origins, leads)
-        made: FloatArray = usual + np.einsum("nms,ms->nm", signs, self.weights) + self.intercepts
-        return made[..., None]
+        """Estimates after each origin (n,) of `demand`, all on its scale: shape (n, steps, fadings)."""
+        plain = replace(demand, values=self.scale.undo(demand.values))
+        made = [fading.predict(self.lagged, plain, origins) for fading in self.fadings]
+        return self.scale.apply(np.stack(made, axis=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +99,19 @@ class BurstState:
 
 @dataclass(frozen=True, slots=True)
 class BurstForecaster:
-    """The usual, and what is left of the distance from it; quantiles by recent errors."""
+    """The usual, and what is left of the distance from it; quantiles but the highest by recent errors."""
 
     name: str = "burst"
 
     def fit(self, demand: Demand, context: ForecastContext, warm: BurstState | None = None) -> BurstState:
         """Learn from the past bursts of `demand`; the errors of a `warm` state are kept."""
         history = History.of(self.name, demand, context)
+        rule = Rule.learned(history, context)
         if warm is not None and warm.context == context and warm.rule.lagged == history.lagged:
-            scale, errors = warm.rule.scale, warm.track.pending.errors
+            rule, errors = replace(rule, scale=warm.rule.scale), warm.track.pending.errors
         else:
-            scale = Scale.of(history.seen.values, "log")
-            errors = _judged(history.on(scale), scale)
-        measured = history.on(scale)
-        rule = _learned(measured, scale)
+            errors = _judged(history, rule.scale, context)
+        measured = history.on(rule.scale)
         return BurstState(context, rule, Track.begun(measured, rule.predict, errors))
 
     def update(self, state: BurstState, new_values: Demand) -> BurstState:
@@ -79,9 +120,23 @@ class BurstForecaster:
         return replace(state, track=state.track.followed(measured, state.rule.predict))
 
     def forecast(self, state: BurstState, steps: int, levels: tuple[float, ...]) -> Forecast:
-        """The estimates of the leads, with the quantiles of their recent errors."""
+        """The median with the quantiles of its recent errors, and the highest quantile as learned."""
         fitted, undo, at = state.context.levels, state.rule.scale.undo, state.track.recent
-        return state.track.pending.forecast(at.end_s, at.step_s, steps, fitted, levels, undo, self.name)
+        pending = state.track.pending
+        return pending.forecast(at.end_s, at.step_s, steps, fitted, levels, undo, self.name, shifted=False)
+
+
+def _judged(history: History, scale: Scale, context: ForecastContext) -> FloatArray:
+    """The errors, on `scale`, in the last part of `history` of a rule that learned from the first."""
+    known = history.judged_from
+    rule = replace(Rule.learned(history.until(known), context), scale=scale)
+    measured = history.on(scale)
+    return errors_of(
+        lambda origins: rule.predict(measured.whole, origins),
+        measured.seen.values,
+        known,
+        measured.lagged.steps,
+    )
 
 
 def _signs(
@@ -89,8 +144,9 @@ def _signs(
 ) -> tuple[FloatArray, FloatArray]:
     """The usual at each target (n, m), and the signs of a burst before it (n, m, signs).
 
-    Signs are the distances from the usual at the origin of the last value, the highest of the last ones and
-    means over longer spans, what of the former exceeds what is large, and how demand and the usual move.
+    Signs are the usual itself, the distances from the usual at the origin of the last value, the highest of
+    the last ones and means over longer spans, what of the former exceeds what is large, and how demand and
+    the usual move.
     """
     levels = lagged.levels(demand, origins, leads)
     last, means = levels[..., : len(LAGS)], levels[..., len(LAGS) : len(LAGS) + len(SPANS)]
@@ -101,31 +157,5 @@ def _signs(
         before = usual = means[..., -1]
     level, high = last[..., 0] - before, last.max(axis=2) - before
     beyond = [np.maximum(sign - size * typical, 0.0) for sign in (level, high) for size in LARGE]
-    signs = [level, high, last[..., 0] - last[..., 1], usual - before, *beyond]
+    signs = [usual, level, high, last[..., 0] - last[..., 1], usual - before, *beyond]
     return usual, np.concatenate([np.stack(signs, axis=2), means - before[..., None]], axis=2)
-
-
-def _learned(measured: History, scale: Scale) -> Rule:
-    """The rule for `measured`, a history on `scale`."""
-    lagged = measured.lagged
-    typical = float(np.median(np.abs(np.diff(measured.whole.values))))
-    made = []
-    for lead in range(1, lagged.steps + 1):
-        targets = measured.targets(lead)
-        usual, signs = _signs(lagged, typical, measured.whole, targets - lead + 1, np.array([lead]))
-        left, relevance = measured.seen.values[targets] - usual[:, 0], np.ones(signs.shape[2])
-        made.append(fit_median(signs[:, 0], left, relevance, PENALTY))
-    weights = np.array([linear.weights[:, 0] for linear in made])
-    return Rule(lagged, scale, typical, weights, np.array([linear.intercepts[0] for linear in made]))
-
-
-def _judged(measured: History, scale: Scale) -> FloatArray:
-    """The errors in the last part of the history of a rule that learned from the first."""
-    known = measured.judged_from
-    rule = _learned(measured.until(known), scale)
-    return errors_of(
-        lambda origins: rule.predict(measured.whole, origins),
-        measured.seen.values,
-        known,
-        measured.lagged.steps,
-    )

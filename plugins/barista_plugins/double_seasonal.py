@@ -8,6 +8,7 @@ forecasting with exponential and Holt-Winters smoothing").
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,14 +54,20 @@ class Smoothed:
         habits = tuple(np.zeros((season, candidates)) for season in seasons)
         return Smoothed(rates, limit, np.full(candidates, level), habits, 0)
 
-    def followed(self, values: FloatArray) -> tuple["Smoothed", "Passed"]:
-        """Moved on by `values` (n,), NaN where not seen, and what was passed on the way."""
+    def followed(self, values: FloatArray, jumps: Mapping[int, int]) -> tuple["Smoothed", "Passed"]:
+        """Moved on by `values` (n,), NaN where not seen, and what was passed on the way.
+
+        `jumps` tells at which of them the local clock jumps ahead by how many steps: habits keep to it.
+        """
         n, level = len(values), self.level
         habits = [np.concatenate([habit, np.empty((n, len(level)))]) for habit in self.habits]
         levels, errors = np.empty((n, len(level))), np.zeros((n, len(level)))
         moving = list(zip(habits, map(len, self.habits), self.rates.seasonal, strict=True))
         settled = SETTLED_ROUNDS * max(map(len, self.habits), default=0)
         for at, value in enumerate(values.tolist()):
+            if at in jumps:
+                for habit, season, _ in moving:
+                    habit[at : at + season] = np.roll(habit[at : at + season], -jumps[at], axis=0)
             expected = level
             for habit, _, _ in moving:
                 expected = expected + habit[at]

@@ -4,6 +4,9 @@ Demand repeats itself by the day and the week, and goes on as it went in the las
 tell how much of each when it sees, for every origin and lead: the last values; the values around the
 target a season earlier, and those before the origin a season earlier, so that it knows how today
 differs from then; means over longer spans; and where in the day and the week the target lies.
+
+All of this is by the local clock: across a clock change the same hour a day ago lies 23 or 25 hours back. A
+public holiday is a day of the week of its own, which begins as a Sunday.
 """
 
 from dataclasses import dataclass
@@ -28,7 +31,7 @@ ORDERS = np.arange(1, 5)
 """Harmonics of the day."""
 WEEKDAYS = np.arange(6)
 """Days of the week told apart from the seventh."""
-EPOCH_WEEKDAY, SATURDAY = 3, 5
+EPOCH_WEEKDAY, SATURDAY, HOLIDAY = 3, 5, 7
 MEAN_RELEVANCE, CALENDAR_RELEVANCE = 0.5, 0.3
 """Relevance of means and of the calendar beside that of the last value."""
 
@@ -119,17 +122,17 @@ class Lagged:
         recent = [values[last - LAGS], _means(total, last, np.array([*SPANS, *self.distances]))]
         season = np.repeat(self.distances, len(REPEATS)).astype(np.int64)
         back = season * np.tile(REPEATS, len(self.distances))
-        then = _folded(last - back, season)
+        ahead = self._ahead(demand)
+        then = _seasons_ago(last, back, season, ahead)
         before = _means(total, then[:, :, None], BEFORE).reshape(len(origins), -1)
-        targets = self._targets(origins, leads)
-        around = _folded(targets[:, :, None, None] - back[:, None] + AROUND, season[:, None])
+        ago = _seasons_ago(self._targets(origins, leads)[:, :, None], back, season, ahead)
+        around = _folded(ago[..., None] + AROUND, season[:, None])
+        # Where the clock was put forward in between, a season ago may not be over yet.
+        around = np.minimum(around, last[:, None, None])
         seen = np.concatenate([*recent, before], axis=1)[:, None, :]
+        shape = ago.shape[:2]
         return np.concatenate(
-            [
-                np.broadcast_to(seen, (*targets.shape, seen.shape[2])),
-                values[around].reshape(*targets.shape, -1),
-            ],
-            axis=2,
+            [np.broadcast_to(seen, (*shape, seen.shape[2])), values[around].reshape(*shape, -1)], axis=2
         )
 
     @property
@@ -143,9 +146,13 @@ class Lagged:
         return np.concatenate([[0], then, ago])
 
     def moments(self, demand: Demand, origins: Positions, leads: Positions) -> FloatArray:
-        """Share of the shortest season gone by, and weekday (Monday is 0), per target: shape (n, m, 2)."""
-        local_s = self._local_s(demand.start_s + self._targets(origins, leads) * self.step_s)
-        return np.stack([local_s % self._season_s / self._season_s, _weekday(local_s)], axis=2)
+        """Share of the shortest season gone by, and weekday, per target: shape (n, m, 2).
+
+        Monday is 0, a holiday is HOLIDAY.
+        """
+        times_s = demand.start_s + self._targets(origins, leads) * self.step_s
+        share = self._local_s(times_s) % self._season_s / self._season_s
+        return np.stack([share, self._weekday(times_s)], axis=2)
 
     @staticmethod
     def _targets(origins: Positions, leads: Positions) -> Positions:
@@ -159,6 +166,16 @@ class Lagged:
     def _local_s(self, times_s: FloatArray) -> Positions:
         return self.calendar.local(times_s.ravel()).astype(np.int64).reshape(times_s.shape)
 
+    def _weekday(self, times_s: FloatArray) -> Positions:
+        weekday = (self._local_s(times_s) // int(DAY_S) + EPOCH_WEEKDAY) % 7
+        return np.where(self.calendar.is_holiday(times_s), HOLIDAY, weekday)
+
+    def _ahead(self, demand: Demand) -> Positions:
+        """Steps by which the local clock is ahead of UTC, at each step of `demand` and the leads after it."""
+        times_s = demand.start_s + np.arange(len(demand) + self.steps) * self.step_s
+        ahead_s = self.calendar.utc_offsets_s(times_s) / self.calendar.rate
+        return np.asarray(np.round(ahead_s / self.step_s), dtype=np.int64)
+
     @property
     def _weekly(self) -> bool:
         return max(self.distances) * self.step_s * self.calendar.rate >= WEEK_S
@@ -168,14 +185,16 @@ class Lagged:
         local_s = self._local_s(times_s)
         angle = 2 * np.pi * (local_s % self._season_s)[..., None] / self._season_s * ORDERS
         harmonics = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(*times_s.shape, -1)
-        weekday = _weekday(local_s)
+        weekday = self._weekday(times_s)
         weekend = (weekday >= SATURDAY)[..., None].astype(float)
         weekly = [weekday[..., None] == WEEKDAYS, weekend * harmonics] if self._weekly else []
         return np.concatenate([harmonics, weekend], axis=-1), weekly
 
 
-def _weekday(local_s: Positions) -> Positions:
-    return (local_s // int(DAY_S) + EPOCH_WEEKDAY) % 7
+def _seasons_ago(at: Positions, back: Positions, season: Positions, ahead: Positions) -> Positions:
+    """Where the local clock showed the same `back` steps before `at`; before the start, seasons later."""
+    before = at - back
+    return _folded(before + ahead[at] - ahead[np.maximum(before, 0)], season)
 
 
 def _folded(positions: Positions, season: Positions) -> Positions:

@@ -52,10 +52,12 @@ class Pending:
         levels: tuple[float, ...],
         undo: Undo,
         name: str,
+        shifted: bool = True,
     ) -> Forecast:
         """What comes next over `steps`: the latest estimates, with the quantiles of their recent errors.
 
-        `fitted` are the levels that quantiles are made at, `levels` those asked.
+        `fitted` are the levels that quantiles are made at, `levels` those asked. A second estimate is
+        `shifted` by its recent errors too, or trusted to be the quantile it says.
         """
         if steps > self.steps:
             raise ValueError(f"{name}: {steps} steps asked, fitted for {self.steps}")
@@ -64,7 +66,8 @@ class Pending:
         demand = undo(median + apart)
         mean, quantiles = demand[:, len(fitted) :].mean(axis=1), demand[:, : len(fitted)]
         if self.made.shape[2] > 1:
-            quantiles[:, -1:] = undo(self.made[-1, :steps, 1:] + spread_of(errors[..., 1], fitted[-1:]))
+            shift = spread_of(errors[..., 1], fitted[-1:]) if shifted else 0.0
+            quantiles[:, -1:] = undo(self.made[-1, :steps, 1:] + shift)
         return stated(origin_s, step_s, mean, quantiles, fitted, levels, name)
 
 

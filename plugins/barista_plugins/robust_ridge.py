@@ -1,9 +1,10 @@
-"""Ridge regression for the median: linear, regularised, and deaf to bursts.
+"""Ridge regression for the median and other quantiles: linear, regularised, and deaf to bursts.
 
 Least squares would bend to every burst. Here rows are weighted by the inverse of their error, which turns
 squares into absolute values (iteratively reweighted least squares), and inputs are scaled by
 how much they are expected to matter, so that one penalty shrinks the doubtful ones most. Penalties
-are tried in closed form: one eigendecomposition serves them all.
+are tried in closed form: one eigendecomposition serves them all. For another quantile than the median,
+errors above and below weigh as its pinball loss has it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 from barista.values.series import FloatArray
 
 REWEIGHTED = 3
+REWEIGHTED_QUANTILE = 8
 SMALLEST_ERROR = 0.1
 """Errors below this share of their median weigh no more than it."""
 SMALLEST_SPREAD = 1e-9
@@ -51,6 +53,30 @@ def fit_median(
         errors = outcomes - _least_squares(rows, outcomes, weights, pilot).of(rows)[:, 0]
         weights = _robust(errors)
     fitted = _least_squares(rows, outcomes, weights, penalties)
+    slopes = fitted.weights * scale[:, None]
+    return Linear(slopes, fitted.intercepts - mean @ slopes)
+
+
+def fit_quantile(
+    inputs: FloatArray, outcomes: FloatArray, relevance: FloatArray, penalty: float, level: float
+) -> Linear:
+    """A linear rule for the quantile at `level` of `outcomes`, from a start at their median; one column.
+
+    The rest is as `fit_median` has it.
+    """
+    start = fit_median(inputs, outcomes, relevance, np.array([penalty]))
+    if level == 0.5:
+        return start
+    mean = inputs.mean(axis=0)
+    scale = relevance / np.maximum(inputs.std(axis=0), SMALLEST_SPREAD)
+    rows = (inputs - mean) * scale
+    errors = outcomes - start.of(inputs)[:, 0]
+    errors = errors - np.quantile(errors, level)
+    fitted = start
+    for _ in range(REWEIGHTED_QUANTILE):
+        weights = _robust(errors) * np.where(errors > 0, level, 1.0 - level)
+        fitted = _least_squares(rows, outcomes, weights, np.array([penalty]))
+        errors = outcomes - fitted.of(rows)[:, 0]
     slopes = fitted.weights * scale[:, None]
     return Linear(slopes, fitted.intercepts - mean @ slopes)
 

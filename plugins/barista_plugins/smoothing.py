@@ -14,7 +14,7 @@ import numpy as np
 
 from barista.ports.forecaster import ForecastContext
 from barista.values.forecast import Forecast
-from barista.values.series import WEEK_S, Demand, FloatArray
+from barista.values.series import WEEK_S, Calendar, Demand, FloatArray
 from barista_plugins.double_seasonal import Passed, Rates, Smoothed
 from barista_plugins.gaps import filled, followed_by, trimmed
 from barista_plugins.lagged import Positions
@@ -89,13 +89,13 @@ class SmoothingForecaster:
 
     def update(self, state: SmoothingState, new_values: Demand) -> SmoothingState:
         """The state moved on by `new_values`."""
-        new = state.scale.apply(followed_by(state.end, new_values))
+        come = replace(state.end, values=followed_by(state.end, new_values))
+        new = state.scale.apply(come.values)
         if not len(new):
             return state
-        smoothed, passed = state.smoothed.followed(new)
+        smoothed, passed = state.smoothed.followed(new, _jumps(come, state.context.calendar))
         pending = state.pending.followed(new, state.choice.estimates(passed))
-        end = replace(state.end, start_s=state.end.start_s + len(new) * state.end.step_s)
-        return replace(state, smoothed=smoothed, pending=pending, end=end)
+        return replace(state, smoothed=smoothed, pending=pending, end=come.last(0))
 
     def forecast(self, state: SmoothingState, steps: int, levels: tuple[float, ...]) -> Forecast:
         """The estimates of the chosen candidates, with the quantiles of their recent errors."""
@@ -122,7 +122,8 @@ def _tried(demand: Demand, scale: Scale, context: ForecastContext) -> tuple[Smoo
     grid = np.array(list(product(LEVEL_RATES, *[SEASON_RATES] * len(seasons)))).T
     whole = filled(seen, seasons)
     level, limit = float(np.median(whole[: max(seasons, default=1)])), _largest(whole, seasons)
-    every, passed = Smoothed.started(level, seasons, Rates(grid[0], grid[1:]), limit).followed(seen)
+    start = Smoothed.started(level, seasons, Rates(grid[0], grid[1:]), limit)
+    every, passed = start.followed(seen, _jumps(demand, context.calendar))
     known = len(seen) - min(KEPT, int(len(seen) * HELD_OUT_SHARE))
     choice, miss = _chosen(passed, seen[:known], scale, context.steps)
     made = choice.estimates(passed)
@@ -139,6 +140,14 @@ def _tried(demand: Demand, scale: Scale, context: ForecastContext) -> tuple[Smoo
         demand.end_s,
     )
     return state, miss
+
+
+def _jumps(demand: Demand, calendar: Calendar) -> dict[int, int]:
+    """At which steps of `demand` the local clock jumps ahead, and by how many steps."""
+    times_s = demand.start_s + np.arange(-1, len(demand)) * demand.step_s
+    jumped_s = np.diff(calendar.utc_offsets_s(times_s)) / calendar.rate
+    steps = np.round(jumped_s / demand.step_s).astype(int)
+    return {int(at): int(steps[at]) for at in np.flatnonzero(steps)}
 
 
 def _largest(whole: FloatArray, seasons: tuple[int, ...]) -> float:

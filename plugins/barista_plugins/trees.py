@@ -29,8 +29,8 @@ ROWS_PER_ORIGIN = 2
 NEWS_SHARE = 0.02
 """Share of new outcomes below which a model is not learned again."""
 PARAMETERS: dict[str, Any] = {
-    "learning_rate": 0.045,
-    "num_leaves": 31,
+    "learning_rate": 0.1,
+    "num_leaves": 15,
     "max_bin": 63,
     "max_depth": 8,
     "min_data_in_leaf": 20,
@@ -113,7 +113,7 @@ class TreesState:
 class TreesForecaster:
     """Boosted trees on a linear base; options are those of the boosting."""
 
-    trees: int = 200
+    trees: int = 80
     name: str = "trees"
 
     def fit(self, demand: Demand, context: ForecastContext, warm: TreesState | None = None) -> TreesState:

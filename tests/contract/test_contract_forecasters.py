@@ -18,7 +18,7 @@ FORECASTERS = [
     SmoothingForecaster(),
     BurstForecaster(),
     CompensatedForecaster(),
-    NeuralProphetForecaster(epochs=6, warm_epochs=1),
+    NeuralProphetForecaster(warm_epochs=1),
 ]
 
 

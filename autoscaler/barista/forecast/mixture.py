@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from barista.forecast.aggregation import KEPT_SHARES, Aggregation, Mixed
 from barista.forecast.calibration import SCALES, Calibration
+from barista.forecast.surprise import SHARES, Surprise
 from barista.values.series import FloatArray
 
 Positions = npt.NDArray[np.int64]
@@ -21,26 +22,29 @@ class Stated:
     """What was said from an origin, by lead: of the members and experts, and of the mixture.
 
     `experts` (leads, levels, experts), `by_memory` (leads, levels, memories) and `mixed` (leads, levels) of
-    them, `scales` (leads, SCALES), `quantiles` (leads, levels) as tracked. Waiting ones have one more axis,
-    origins from the latest on, before these. NaN is silence.
+    them, `scales` (leads, SCALES), `by_share` (leads, levels, SHARES) as tracked and moved, `quantiles`
+    (leads, levels) of these. Waiting ones have one more axis, origins from the latest on, before these. NaN
+    is silence.
     """
 
     experts: FloatArray
     by_memory: FloatArray
     mixed: FloatArray
     scales: FloatArray
+    by_share: FloatArray
     quantiles: FloatArray
 
     @staticmethod
     def nothing(leads: int, levels: int, experts: int) -> "Stated":
         """Silence all along, waiting."""
-        shapes = (levels, experts), (levels, len(KEPT_SHARES)), (levels,), (SCALES,), (levels,)
+        by_memory, by_share = (levels, len(KEPT_SHARES)), (levels, len(SHARES))
+        shapes = (levels, experts), by_memory, (levels,), (SCALES,), by_share, (levels,)
         return Stated(*(np.full((leads, leads, *shape), np.nan) for shape in shapes))
 
     @property
     def parts(self) -> tuple[FloatArray, ...]:
         """Its arrays, in order."""
-        return self.experts, self.by_memory, self.mixed, self.scales, self.quantiles
+        return self.experts, self.by_memory, self.mixed, self.scales, self.by_share, self.quantiles
 
     def due(self) -> "Stated":
         """Of those waiting, what each origin said of the value that comes next: shape without origins."""
@@ -56,11 +60,12 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Weights, calibration, and what waits for its outcome, for `levels` that rise and hold 0.5."""
+    """Weights, calibration, surprise, and what waits for its outcome, for `levels` that rise and hold 0.5."""
 
     levels: tuple[float, ...]
     aggregation: Aggregation
     calibration: Calibration
+    surprise: Surprise
     waiting: Stated
 
     @staticmethod
@@ -71,6 +76,7 @@ class Mixture:
             levels,
             Aggregation.start(leads, levels, experts),
             Calibration.start(leads, levels),
+            Surprise.start(leads, levels),
             Stated.nothing(leads, len(levels), experts),
         )
 
@@ -83,13 +89,14 @@ class Mixture:
     def learned(self, outcome: float, season_bin: int) -> "Mixture":
         """After the `outcome` of the next step (NaN: it was not seen), which lies in `season_bin`."""
         if not np.isfinite(outcome):
-            return self
+            return replace(self, surprise=self.surprise.past())
         due = self.waiting.due()
         median = due.quantiles[:, self._middle]
         return replace(
             self,
             aggregation=self.aggregation.learned(due.experts, Mixed(due.by_memory, due.mixed), outcome),
             calibration=self.calibration.learned(outcome, median, due.scales, due.quantiles, season_bin),
+            surprise=self.surprise.learned(outcome, due.by_share, due.quantiles[0]),
         )
 
     def said(self, members: FloatArray, season_bins: Positions, again: bool = False) -> "Mixture":
@@ -125,5 +132,6 @@ class Mixture:
         scales = self.calibration.sizes.scales(median, season_bins)
         experts[..., members.shape[2] :] = self.calibration.bounds(median, scales)
         mixed = self.aggregation.mixed(experts)
-        quantiles = self.calibration.tracked(median, mixed.values)
-        return Stated(experts, mixed.by_memory, mixed.values, scales, quantiles)
+        by_share = self.surprise.moved(self.calibration.tracked(median, mixed.values))
+        quantiles = self.surprise.chosen(by_share)
+        return Stated(experts, mixed.by_memory, mixed.values, scales, by_share, quantiles)
