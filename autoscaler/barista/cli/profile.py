@@ -20,6 +20,9 @@ from barista.values.profile import ExecutionProfile
 if TYPE_CHECKING:
     from barista.profile.measure import Subject
 
+WIDTH = 140
+"""Columns of the table, also where the terminal has fewer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -52,18 +55,28 @@ def profile(
     requests: Annotated[int, typer.Option(min=1, help="Most requests per flavor.")] = 200,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time per flavor (at least 30 requests).")] = 6.0,
     starts: Annotated[int, typer.Option(min=1, help="Server starts to measure set-up time by.")] = 2,
+    ramp: Annotated[bool, typer.Option(help="Load it faster and faster until it falls behind.")] = True,
+    accept_noise: Annotated[bool, typer.Option(help="Keep times that the machine disturbed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure service times, set-up time and memory of models on flavors, on real servers."""
+    """Measure service times, set-up time and memory of models on flavors, on real servers.
+
+    Interrupted, it goes on where it stopped when it is started again.
+    """
     from barista.cli.failures import said_in_one_line
     from barista.platforms.local.cgroups import CpuLimiter
     from barista.platforms.local.torchserve import TorchServe
+    from barista.profile.cells import Cells
     from barista.profile.measure import Effort, machine_note, measure_profile
-    from barista.profile.store import write_profiles
+    from barista.profile.store import cache_path, write_profiles
 
-    effort = Effort(starts=starts, requests=requests, seconds=seconds)
+    effort = Effort(
+        starts=starts, requests=requests, seconds=seconds, ramp=ramp, refuse_noise=not accept_noise
+    )
     console = Console(stderr=True)
+    server, machine = TorchServe(), machine_note()
     profiles: list[ExecutionProfile] = []
+    begun: list[Cells] = []
     with said_in_one_line("profile"), console.status("profiling") as status:
         if services is not None and model is None:
             tasks = list(_of_settings(load_settings(services), sample, content_type, status.update))
@@ -73,11 +86,15 @@ def profile(
         else:
             raise SettingsError("profile: name either SERVICES.yaml or --model")
         for task in tasks:
+            path = cache_path(task.subject.model, task.subject.archive, task.flavors, task.workers, machine)
+            begun.append(Cells.beside(path, effort))
             profiles += measure_profile(
-                TorchServe(), task.subject, task.flavors, CpuLimiter, effort, task.workers, status.update
+                server, task.subject, task.flavors, CpuLimiter, effort, task.workers, status.update, begun[-1]
             )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_profiles(output, profiles, machine=machine_note(), measured=now)
+    write_profiles(output, profiles, machine=machine, measured=now)
+    for cells in begun:
+        cells.clear()
     _print(profiles, as_json)
     console.print(f"written: {output}")
 
@@ -136,6 +153,12 @@ def _subject(
     return Subject(model, archive.resolve(), sample.read_bytes(), content_type)
 
 
+def _within(profile: ExecutionProfile, level: float) -> str:
+    """The bounds of a percentile in milliseconds; nothing where too few requests were measured."""
+    bounds = [one for one in profile.intervals if one.level == level]
+    return f"{bounds[0].low_s * 1000:.1f}-{bounds[0].high_s * 1000:.1f}" if bounds else ""
+
+
 def _print(profiles: Sequence[ExecutionProfile], as_json: bool) -> None:
     rows = [
         {
@@ -145,6 +168,10 @@ def _print(profiles: Sequence[ExecutionProfile], as_json: bool) -> None:
             "mean_ms": round(profile.service_time.mean_s * 1000, 1),
             "p50_ms": round(profile.service_time.quantile(0.5) * 1000, 1),
             "p95_ms": round(profile.service_time.quantile(0.95) * 1000, 1),
+            "p95_within_ms": _within(profile, 0.95),
+            "fit": profile.fit.family if profile.fit else "",
+            "ks": round(profile.fit.ks, 3) if profile.fit else "",
+            "keeps_up_rps": round(profile.saturation_rps, 2) if profile.saturation_rps else "",
             "setup_s": round(profile.setup_time.mean_s, 1),
             "memory_gib": round(profile.memory_gib, 2),
         }
@@ -156,4 +183,5 @@ def _print(profiles: Sequence[ExecutionProfile], as_json: bool) -> None:
     table = Table(*(rows[0] if rows else ()), box=None)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    Console(width=max(console.width, WIDTH)).print(table)

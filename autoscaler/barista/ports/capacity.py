@@ -7,8 +7,15 @@ from barista.values.service import DispatchRule, Slo
 
 
 class CapacityModel(Protocol):
-    """Says what replicas of one profile serve within an SLO."""
+    """Says what replicas of one profile serve within an SLO. A value: what it says is kept."""
+
+    def __hash__(self) -> int:
+        """The same for equal models."""
+        ...
 
     def rps(self, profile: ExecutionProfile, slo: Slo, dispatch: DispatchRule, replicas: int) -> float:
-        """Requests/s that `replicas` serve together within `slo`; 0 when even one request is too slow."""
+        """Requests/s that `replicas` serve together within `slo`; 0 when even one request is too slow.
+
+        Each of more replicas serves at least as much as each of fewer.
+        """
         ...

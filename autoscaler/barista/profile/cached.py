@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from barista.ports.model_server import ModelServer
+from barista.profile.cells import Cells
 from barista.profile.measure import Effort, Subject, machine_note, measure_profile
 from barista.profile.running import CpuQuota
 from barista.profile.store import ProfileError, cache_path, read_profiles, write_profiles
@@ -38,6 +39,8 @@ def cached_profiles(
         else:
             progress(f"{subject.model}: measured before ({path})")
             return kept
-    profiles = measure_profile(server, subject, flavors, quota, effort, workers, progress)
+    cells = Cells.beside(path, effort)
+    profiles = measure_profile(server, subject, flavors, quota, effort, workers, progress, cells)
     write_profiles(path, profiles, machine=machine, measured=measured)
+    cells.clear()
     return tuple(profiles)

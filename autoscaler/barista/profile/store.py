@@ -15,9 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from barista.values.flavor import Flavor
-from barista.values.profile import Distribution, ExecutionProfile
+from barista.values.profile import Distribution, ExecutionProfile, Fit, Interval
 
-VERSION = 1
+VERSION = 2
 HEADER = "# Execution profiles: times in seconds, by quantile; memory in GiB. Made by `barista profile`.\n"
 
 
@@ -47,13 +47,32 @@ class _Times(_Strict):
         return Distribution(levels, tuple(self.quantiles[level] for level in levels), self.mean)
 
 
+class _Bounds(_Strict):
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+
+
+class _Fit(_Strict):
+    family: str
+    parameters: dict[str, float]
+    ks: float
+    ad: float
+
+    def value(self) -> Fit:
+        return Fit(self.family, tuple(self.parameters.items()), self.ks, self.ad)
+
+
 class _Profile(_Strict):
     model: str
     flavor: str
     workers: int = Field(ge=1)
     requests: int = Field(0, ge=0)
     memory_gib: float = Field(0.0, ge=0)
+    saturation_rps: float | None = Field(None, gt=0)
     service_time_s: _Times
+    bounds_s: dict[float, _Bounds] = Field(default_factory=dict)
+    fit: _Fit | None = None
+    by_concurrency_s: dict[int, _Times] = Field(default_factory=dict)
     setup_time_s: _Times
 
     def value(self) -> ExecutionProfile:
@@ -65,6 +84,12 @@ class _Profile(_Strict):
             memory_gib=self.memory_gib,
             workers=self.workers,
             requests=self.requests,
+            by_concurrency=tuple((n, times.value()) for n, times in sorted(self.by_concurrency_s.items())),
+            intervals=tuple(
+                Interval(level, bounds.low, bounds.high) for level, bounds in sorted(self.bounds_s.items())
+            ),
+            fit=self.fit.value() if self.fit is not None else None,
+            saturation_rps=self.saturation_rps,
         )
 
 
@@ -163,7 +188,7 @@ def _values(path: Path, profiles: Sequence[_Profile]) -> Iterable[ExecutionProfi
 
 
 def _document(profile: ExecutionProfile) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "model": profile.model,
         "flavor": profile.flavor,
         "workers": profile.workers,
@@ -172,6 +197,24 @@ def _document(profile: ExecutionProfile) -> dict[str, Any]:
         "service_time_s": _times(profile.service_time),
         "setup_time_s": _times(profile.setup_time),
     }
+    if profile.saturation_rps is not None:
+        document["saturation_rps"] = round(profile.saturation_rps, 3)
+    if profile.intervals:
+        document["bounds_s"] = {
+            one.level: {"low": round(one.low_s, 6), "high": round(one.high_s, 6)} for one in profile.intervals
+        }
+    if profile.fit is not None:
+        fit = profile.fit
+        parameters = {name: round(value, 6) for name, value in fit.parameters}
+        document["fit"] = {
+            "family": fit.family,
+            "parameters": parameters,
+            "ks": round(fit.ks, 4),
+            "ad": round(fit.ad, 3),
+        }
+    if profile.by_concurrency:
+        document["by_concurrency_s"] = {n: _times(times) for n, times in profile.by_concurrency}
+    return document
 
 
 def _times(distribution: Distribution) -> dict[str, Any]:

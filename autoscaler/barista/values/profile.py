@@ -1,5 +1,6 @@
 """Execution profiles: the measured behaviour of a model on a flavor."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,12 +52,42 @@ class Distribution:
         """The time (s) not exceeded with probability `level`."""
         return float(np.interp(level, self.levels, self.values_s))
 
+    def towards(self, other: "Distribution", share: float) -> "Distribution":
+        """The distribution whose quantiles lie a `share` of the way from these to those of `other`."""
+        levels = tuple(sorted({*self.levels, *other.levels}))
+        values = (self.quantile(x) + share * (other.quantile(x) - self.quantile(x)) for x in levels)
+        return Distribution(levels, tuple(values), self.mean_s + share * (other.mean_s - self.mean_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Confidence bounds (s) of the quantile at `level`: it lies within them 19 times out of 20."""
+
+    level: float
+    low_s: float
+    high_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The family that fits measured times best, its parameters, and how well it does.
+
+    `ks` is the Kolmogorov-Smirnov distance, `ad` the Anderson-Darling statistic (weighs the tails).
+    """
+
+    family: str
+    parameters: tuple[tuple[str, float], ...]
+    ks: float
+    ad: float
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutionProfile:
     """What `model` does on `flavor`: service time of one request, set-up time, memory.
 
-    `workers` requests are worked on at once; `service_time` is that of one of them alone.
+    `workers` requests are worked on at once; `service_time` is that of each of them while all are.
+    `by_concurrency` has the service time with fewer at work, by their number, ascending and up to `workers`
+    (empty: the same as with all). `saturation_rps` is the most that one replica was seen to keep up with.
     """
 
     model: str
@@ -66,6 +97,22 @@ class ExecutionProfile:
     memory_gib: float = 0.0
     workers: int = 1
     requests: int = 0
+    by_concurrency: tuple[tuple[int, Distribution], ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    fit: Fit | None = None
+    saturation_rps: float | None = None
+
+    def service_time_at(self, busy: float) -> Distribution:
+        """Service time while `busy` requests are at work on average; between measured numbers linear."""
+        if not self.by_concurrency:
+            return self.service_time
+        numbers = [number for number, _ in self.by_concurrency]
+        upper = min(bisect_left(numbers, busy), len(numbers) - 1)
+        lower = max(upper - 1, 0)
+        if upper == lower or busy >= numbers[upper]:
+            return self.by_concurrency[upper][1]
+        share = (busy - numbers[lower]) / (numbers[upper] - numbers[lower])
+        return self.by_concurrency[lower][1].towards(self.by_concurrency[upper][1], share)
 
     @property
     def planned_setup_s(self) -> float:

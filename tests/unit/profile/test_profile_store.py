@@ -18,7 +18,7 @@ from barista.profile.store import (
     read_profiles,
     write_profiles,
 )
-from barista.values.profile import Distribution, ExecutionProfile
+from barista.values.profile import Distribution, ExecutionProfile, Fit, Interval
 
 times = st.lists(st.floats(0, 1e4), min_size=1, max_size=30).map(Distribution.of)
 
@@ -37,6 +37,26 @@ def test_profiles_are_read_back_to_the_microsecond(
         assert after.levels == before.levels
         assert after.values_s == pytest.approx(before.values_s, abs=1e-6)
         assert after.mean_s == pytest.approx(before.mean_s, abs=1e-6)
+
+
+def test_everything_that_was_measured_is_read_back(tmp_path: Path) -> None:
+    alone = Distribution((0.0, 1.0), (0.1, 0.2), 0.15)
+    written = ExecutionProfile(
+        "net",
+        "small",
+        Distribution((0.0, 0.5, 1.0), (0.1, 0.2, 0.4), 0.22),
+        Distribution.constant(2.0),
+        workers=2,
+        by_concurrency=((1, alone), (2, Distribution((0.0, 0.5, 1.0), (0.1, 0.2, 0.4), 0.22))),
+        intervals=(Interval(0.5, 0.19, 0.21), Interval(0.95, 0.3, 0.38)),
+        fit=Fit("gamma", (("shape", 4.0), ("scale_s", 0.05)), 0.03, 0.4),
+        saturation_rps=8.5,
+    )
+    write_profiles(tmp_path / "profiles.yaml", [written])
+    assert read_profiles(tmp_path / "profiles.yaml") == (written,)
+    assert written.service_time_at(1.5).mean_s == pytest.approx((0.15 + 0.22) / 2)
+    assert written.service_time_at(0.3) == alone
+    assert written.service_time_at(5) == written.service_time
 
 
 def test_where_and_when_it_was_measured_is_kept(tmp_path: Path) -> None:
@@ -62,8 +82,8 @@ def damaged(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     ("change", "message"),
     [
         (
-            lambda d: d.update(version=2, shape="new"),
-            "version 2: this barista reads version 1; measure again",
+            lambda d: d.update(version=1, shape="old"),
+            "version 1: this barista reads version 2; measure again",
         ),
         (lambda d: d.pop("profiles"), "profiles: Field required"),
         (lambda d: d["profiles"][0].update(workers=0), "profiles.0.workers: Input should be greater than"),
