@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -6,12 +7,14 @@ from hypothesis import strategies as st
 
 from barista.plan.auto import AutoPlanner
 from barista.plan.greedy import GreedyPlanner
+from barista.plan.instance import instance_document, plan_document
 from barista.ports.planner import Planner
 from barista.testing.planners import (
     REPEATABLE,
-    SMALL,
+    check_beyond_benchmark,
     check_empty,
     check_infeasible,
+    check_more_demand,
     check_plan,
     random_problem,
     worked_example,
@@ -28,9 +31,23 @@ def test_it_is_a_planner(make: Callable[[], Planner]) -> None:
 
 
 @pytest.mark.parametrize("make", PLANNERS)
-@pytest.mark.parametrize("seed", SMALL)
-def test_it_keeps_the_contract_on_random_problems(make: Callable[[], Planner], seed: int) -> None:
-    check_plan(make(), random_problem(seed), never_above_greedy=make in EXACT)
+def test_it_keeps_the_contract_on_random_problems(make: Callable[[], Planner], problem_seed: int) -> None:
+    problem = random_problem(problem_seed)
+    plan = check_plan(make(), problem, never_above_greedy=make in EXACT)
+    check_more_demand(make(), problem, plan, problem_seed)
+    check_beyond_benchmark(make(), problem, problem_seed)
+
+
+@pytest.mark.parametrize("make", PLANNERS)
+def test_its_plans_cost_what_the_benchmarks_checker_says(
+    make: Callable[[], Planner], problem_seed: int, checker: ModuleType
+) -> None:
+    problem = random_problem(problem_seed)
+    plan = make().plan(problem, REPEATABLE)
+    instance = checker.parse_instance(instance_document(problem))
+    found = checker.check(instance, checker.parse_plan(plan_document(plan), instance))
+    assert found.count == 0, found.violations
+    assert plan.cost == pytest.approx(found.provision_cost + found.shortfall_cost, abs=1e-6)
 
 
 @pytest.mark.parametrize("make", PLANNERS)

@@ -14,7 +14,8 @@ def test_a_day_of_two_services_keeps_the_slo_and_scales(day):
     assert day.requests > 1_000_000
     for service in day.services.values():
         assert service.slo_violation_ratio < 0.05
-        assert service.cold_starts > 0
+        # By another replica, or in place.
+        assert service.cold_starts > 0 or len(service.replica_seconds) > 1
 
 
 def test_the_same_seed_gives_the_same_day_to_the_last_digit(day):

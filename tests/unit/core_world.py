@@ -45,7 +45,13 @@ def rules(**rails: float) -> Rules:
 
 
 def make_service(name: str = "a", **settings: object) -> Service:
-    given = {"flavors": ("small", "medium", "large"), "authority": Authority.PIN, "min_replicas": 0}
+    given = {
+        "flavors": ("small", "medium", "large"),
+        "authority": Authority.PIN,
+        "min_replicas": 0,
+        "demand_quantile": 0.95,
+        "shortfall_cost_per_request": 1e-4,
+    }
     return Service(ServiceId(f"default/{name}"), "net", Slo(0.5), **(given | settings))
 
 
@@ -140,15 +146,15 @@ def make_forecast(*rps: float, origin: float = NOW, step: float = STEP) -> Forec
     return Forecast(origin, step, rps, (0.05, 0.5, 0.95), (rps, rps, rps), "made-up")
 
 
-def make_plan(services: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[int]]]]) -> Plan:
-    """A plan from (starts, stops) by service and flavor; what is left out of the six steps is 0."""
+def make_plan(services: Mapping[str, Mapping[str, tuple[Sequence[int], ...]]]) -> Plan:
+    """A plan from (starts, stops, resized) by service and flavor; what is left out of the six steps is 0."""
 
     def row(values: Sequence[int]) -> tuple[int, ...]:
         return (*values, *[0] * (HORIZON.steps - len(values)))
 
     return Plan(
         {
-            s: {f: FlavorPlan(row(start), row(stop)) for f, (start, stop) in by.items()}
+            s: {f: FlavorPlan(*(row(series) for series in given)) for f, given in by.items()}
             for s, by in services.items()
         },
         PlanStatus.OPTIMAL,

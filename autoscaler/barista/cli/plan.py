@@ -1,4 +1,4 @@
-"""`barista plan`: solves a planning instance from a file, prices the plan, and writes it."""
+"""`barista plan`: solves a planning instance from a file, prices the plan, shows it, and writes it."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from barista.plan.price import PlanPrice
-    from barista.values.problem import Plan
+    from barista.values.problem import Plan, Problem
+
+FEW_SERVICES = 50
+GAP_OF_FEW, GAP_OF_MANY = 1e-3, 1e-2
+"""Relative gaps to stop at unless told otherwise, up to so many services and above."""
 
 
 def register(app: typer.Typer) -> None:
@@ -22,13 +25,26 @@ def plan(
         Path | None, typer.Option("--output", "-o", help="Where the plan goes; default: it is only priced.")
     ] = None,
     planner: Annotated[str, typer.Option(help="An installed planner: auto, mip, greedy, …")] = "auto",
-    time_limit: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds it may take.")] = 15.0,
-    gap: Annotated[float, typer.Option(min=0.0, metavar="G", help="Relative gap to stop at.")] = 1e-3,
+    time_limit: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds it may take.")] = 60.0,
+    gap: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="G",
+            help=f"Relative gap to stop at.  [default: {GAP_OF_FEW:g} up to {FEW_SERVICES} services,"
+            f" {GAP_OF_MANY:g} above]",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    services: Annotated[int, typer.Option(min=0, metavar="N", help="Services to show, dearest first.")] = 6,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Draw these as SVG.")] = None,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Draw these as PNG.")] = None,
 ) -> None:
     """Find the cheapest plan for a planning instance."""
+    from barista.plan.accept import PlannerRefusal, accepted
+    from barista.plan.blame import blame
     from barista.plan.instance import InstanceError, read_instance, write_plan
-    from barista.plan.price import price
     from barista.plugins import PLANNERS, PluginError, load_plugin
     from barista.values.problem import PlanLimits
 
@@ -38,24 +54,37 @@ def plan(
     except (InstanceError, PluginError) as error:
         typer.echo(f"barista: {error}", err=True)
         raise typer.Exit(2) from error
-    found = chosen.plan(problem, PlanLimits(time_limit, gap))
-    priced = price(problem, found) if found.is_usable else None
-    if output is not None and priced is not None and priced.feasible:
-        try:
+    if gap is None:
+        gap = GAP_OF_FEW if len(problem.services) <= FEW_SERVICES else GAP_OF_MANY
+    limits = PlanLimits(time_limit, gap)
+    answer = chosen.plan(problem, limits)
+    try:
+        found = accepted(problem, answer, limits)
+    except PlannerRefusal as error:
+        _print(problem, answer, services, as_json=as_json)
+        typer.echo(f"barista: no plan: {blame(problem) or f'planner {planner!r}: {error}'}", err=True)
+        raise typer.Exit(1) from error
+    try:
+        if output is not None:
             write_plan(output, found)
-        except OSError as error:
-            typer.echo(f"barista: {output}: cannot be written: {error.strerror or error}", err=True)
-            raise typer.Exit(2) from error
-    _print(found, priced, as_json)
-    if priced is None:
-        typer.echo(f"barista: no plan: {found.note or found.status}", err=True)
-        raise typer.Exit(1)
-    if not priced.feasible:
-        typer.echo(f"barista: planner {planner!r}: plan refused: {priced.violations[0]}", err=True)
-        raise typer.Exit(1)
+        _draw(problem, found, services, {"svg": svg, "png": png})
+    except OSError as error:
+        typer.echo(f"barista: {error.filename}: cannot be written: {error.strerror or error}", err=True)
+        raise typer.Exit(2) from error
+    _print(problem, found, services, as_json=as_json)
 
 
-def _print(found: "Plan", priced: "PlanPrice | None", as_json: bool) -> None:
+def _draw(problem: "Problem", found: "Plan", services: int, paths: dict[str, Path | None]) -> None:
+    for kind, path in paths.items():
+        if path is not None:
+            from barista.report.plan_course import courses
+            from barista.report.plan_picture import draw_plan
+
+            draw_plan(path, kind, problem, found, courses(problem, found)[: max(1, services)])
+
+
+def _print(problem: "Problem", found: "Plan", services: int, *, as_json: bool) -> None:
+    """Print `found`; only what can be carried out is priced and drawn."""
     if as_json:
         document = {
             "cost": found.cost,
@@ -66,16 +95,12 @@ def _print(found: "Plan", priced: "PlanPrice | None", as_json: bool) -> None:
         }
         typer.echo(json.dumps(document))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from barista.plan.price import price
+    from barista.report.plan_course import courses
+    from barista.report.plan_text import print_plan
 
-    table = Table(box=None, show_header=False)
-    table.add_row("planner", found.planner)
-    table.add_row("status", f"{found.status}{': ' if found.note else ''}{found.note}")
-    if priced is not None:
-        parts = f"provision {priced.provision_cost:.4f}, shortfall {priced.shortfall_cost:.4f}"
-        table.add_row("cost", f"{priced.cost:.4f} ({parts}: {priced.unserved_requests:.0f} requests)")
-    table.add_row("bound", "none" if found.bound is None else f"{found.bound:.4f}")
-    table.add_row("gap", "not proven" if found.gap is None else f"{found.gap:.3%}")
-    table.add_row("time", ", ".join(f"{phase} {spent:.2f} s" for phase, spent in found.seconds.items()))
-    Console(soft_wrap=True).print(table)
+    priced = price(problem, found) if found.is_usable else None
+    if priced is None or not priced.feasible:
+        print_plan(found, None, (), services)
+    else:
+        print_plan(found, priced, courses(problem, found), services)

@@ -1,6 +1,6 @@
 """Decide: from situation, forecasts and plan to decisions, with reasons. Pure.
 
-The plan's first step says what each service should hold; the guard rails bound it; what remains
+The plan says what each service should hold until the next cycle; the guard rails bound it; what remains
 becomes a decision, and what must be remembered goes into the memory.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from barista.control.changes import changes_between
+from barista.control.planned import planned_counts
 from barista.control.rules import Rules
-from barista.control.vertical import planned_counts
 from barista.rails.guard import guard
 from barista.rails.rail import Proposal, Scene
 from barista.values.decision import (
@@ -90,9 +90,10 @@ def _planned(
     if forecast is None or not plan.is_usable or service not in plan.services:
         why = "no forecast" if forecast is None else f"no plan ({plan.status})"
         return Proposal(view, held, (Reason("plan", f"{why}: hold"),))
-    counts, text = planned_counts(view, held, plan.services[service], forecast, scene, rules.horizon)
-    by = f"{plan.planner} on {forecast.made_by}"
-    return Proposal(view, counts, (Reason("plan", f"{text} by {by}"),))
+    counts = planned_counts(view, plan.services[service], forecast, scene, rules)
+    in_place = scene.situation.catalogue.moves_in_place(held, counts)
+    text = f"planned{', in place' if in_place else ''} by {plan.planner} on {forecast.made_by}"
+    return Proposal(view, counts, (Reason("plan", text),))
 
 
 def _decision(raw: Proposal, final: Proposal, bounded: Counts, scene: Scene) -> Decision:

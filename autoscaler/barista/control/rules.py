@@ -9,10 +9,14 @@ from barista.rails.rail import RailSettings
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The planning grid, the capacity model, the guard rails' settings and surge's memory (s)."""
+    """The planning grid, the capacity model, the guard rails' settings and surge's memory (s).
+
+    `cycle_s` is the time until the next cycle looks (0: at once).
+    """
 
     horizon: Horizon
     capacity: CapacityModel
     rails: RailSettings = field(default_factory=RailSettings)
+    cycle_s: float = 0.0
     surge_hold_s: float = 30.0
     surge_fresh_s: float = 5.0

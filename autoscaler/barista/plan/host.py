@@ -1,27 +1,24 @@
 """The planner host: a planner may fail in any way and costs nothing but thrift.
 
 The chosen planner runs in a worker under a hard limit, and what it returns is believed only after
-the independent check (see `price`). Whatever goes wrong, greedy plans instead; when greedy has no
-plan either, the answer is a plan that failed, which means: hold.
+a check (see `accept`). Whatever goes wrong, greedy plans instead; when greedy has no plan either, the
+answer is a plan that failed, which means: hold. Where the problem itself is at fault, the note names the
+limits to blame (see `blame`).
 """
 
-import math
 from concurrent.futures import Executor
 from dataclasses import replace
 from time import perf_counter
 
+from barista.plan.accept import PlannerRefusal, accepted
+from barista.plan.blame import blame
 from barista.plan.greedy import GreedyPlanner
-from barista.plan.price import price
 from barista.ports.planner import Planner
 from barista.values.problem import Plan, PlanLimits, PlanStatus, Problem
 from barista.workers import Inline
 
 GRACE_S = 5.0
 """Seconds beyond the time limit that a planner has for coming to its end, its worker's start included."""
-
-
-class PlannerRefusal(Exception):
-    """A planner gave no plan that can be carried out; says in one line what it gave instead."""
 
 
 class PlannerHost:
@@ -54,7 +51,7 @@ class PlannerHost:
             return Plan({}, PlanStatus.OPTIMAL, self._planner.name, cost=0.0, bound=0.0)
         begun = perf_counter()
         try:
-            plan = _checked(problem, self._ask(problem))
+            plan = accepted(problem, self._ask(problem), self._limits)
         except Exception as error:  # a plug-in may raise anything
             self._fault = f"{self._planner.name}: {_in_a_line(error)}"
             return self._solve_anyway(problem, self._fault, perf_counter() - begun)
@@ -75,30 +72,16 @@ class PlannerHost:
     def _solve_anyway(self, problem: Problem, fault: str, lost_s: float) -> Plan:
         seconds = {self._planner.name: lost_s}
         try:
-            plan = _checked(problem, self._fallback.plan(problem, self._limits))
+            plan = accepted(problem, self._fallback.plan(problem, self._limits), self._limits)
         except Exception as error:
-            note = f"{fault}; {self._fallback.name}: {_in_a_line(error)}"
+            culprits = blame(problem)
+            note = f"{fault}; {self._fallback.name}: {_in_a_line(error)}{f'; {culprits}' if culprits else ''}"
             return Plan({}, PlanStatus.FAILED, self._fallback.name, seconds=seconds, note=note)
         return replace(
             plan,
             seconds={**seconds, **plan.seconds},
             note=f"{fault}; {self._fallback.name} planned instead",
         )
-
-
-def _checked(problem: Problem, plan: Plan) -> Plan:
-    """`plan` at its true price. PlannerRefusal when it is none that can be carried out."""
-    if not isinstance(plan, Plan):
-        raise PlannerRefusal(f"returned {type(plan).__name__}, not a Plan")
-    if not plan.is_usable:
-        raise PlannerRefusal(f"{plan.status}{': ' if plan.note else ''}{plan.note}")
-    found = price(problem, plan)
-    if not found.feasible:
-        raise PlannerRefusal(f"plan refused: {found.violations[0]}")
-    # A bound above the cost proves nothing but a fault; solvers' rounding stays below a millionth.
-    within = plan.bound is not None and plan.bound <= found.cost + 1e-6 * max(1.0, found.cost)
-    bound = min(plan.bound, found.cost) if plan.bound is not None and within else None
-    return replace(plan, cost=found.cost, bound=bound if bound is not None and math.isfinite(bound) else None)
 
 
 def _in_a_line(error: Exception) -> str:

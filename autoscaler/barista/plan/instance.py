@@ -1,12 +1,15 @@
 """Instances and plans on disk: the planning benchmark's JSON (plain or gzip'd) as values.
 
 The same files that the benchmark's checker reads, so a plan made here can be judged there, and a
-problem posed by the controller can be stored and solved again by itself.
+problem posed by the controller can be stored and solved again by itself. What goes beyond the benchmark
+(`family` of a flavor, `switching_cost` and `shortfall_steps` of a service, `resized` of a plan) is
+written only where it is set.
 """
 
 import gzip
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +53,7 @@ class _Flavor(_Json):
     memory_gib: float = Field(ge=0)
     gpu: float = Field(ge=0)
     cost_per_hour: float = Field(ge=0)
+    family: str = ""
 
 
 class _Option(_Json):
@@ -73,6 +77,8 @@ class _Service(_Json):
     max_replicas: int = Field(ge=0)
     flavors: list[_Option]
     replicas: list[_Replica]
+    switching_cost: float = Field(0.0, ge=0)
+    shortfall_steps: list[tuple[float, float]] = Field(default_factory=list)
 
     def value(self) -> ServiceProblem:
         return ServiceProblem(
@@ -83,6 +89,8 @@ class _Service(_Json):
             max_replicas=self.max_replicas,
             flavors=tuple(FlavorOption(**option.model_dump()) for option in self.flavors),
             replicas=tuple(ExistingReplica(**replica.model_dump()) for replica in self.replicas),
+            switching_cost=self.switching_cost,
+            shortfall_steps=tuple(self.shortfall_steps),
         )
 
 
@@ -98,6 +106,7 @@ class _Instance(_Json):
 class _FlavorPlan(_Json):
     start: list[int]
     stop: list[int]
+    resized: list[int] = Field(default_factory=list)
 
 
 class _Plan(_Json):
@@ -133,7 +142,10 @@ def read_plan(path: Path) -> Plan:
     """The starts and stops stored at `path`, without a price. InstanceError says what is wrong."""
     raw = _parse(path, _Plan)
     services = {
-        service: {flavor: FlavorPlan(tuple(plan.start), tuple(plan.stop)) for flavor, plan in flavors.items()}
+        service: {
+            flavor: FlavorPlan(tuple(plan.start), tuple(plan.stop), tuple(plan.resized))
+            for flavor, plan in flavors.items()
+        }
         for service, flavors in raw.services.items()
     }
     return Plan(services, PlanStatus.FEASIBLE, READ)
@@ -151,7 +163,7 @@ def instance_document(problem: Problem) -> dict[str, Any]:
         "step_s": problem.step_s,
         "steps": problem.steps,
         "pools": [_Pool.model_validate(p, from_attributes=True).model_dump() for p in problem.pools],
-        "flavors": [_Flavor.model_validate(f, from_attributes=True).model_dump() for f in problem.flavors],
+        "flavors": [_flavor_document(flavor) for flavor in problem.flavors],
         "services": [
             {
                 "name": service.name,
@@ -165,6 +177,8 @@ def instance_document(problem: Problem) -> dict[str, Any]:
                 "replicas": [
                     _Replica.model_validate(r, from_attributes=True).model_dump() for r in service.replicas
                 ],
+                **({"switching_cost": service.switching_cost} if service.switching_cost else {}),
+                **({"shortfall_steps": service.shortfall_steps} if service.shortfall_steps else {}),
             }
             for service in problem.services
         ],
@@ -176,12 +190,23 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "services": {
             service: {
-                flavor: {"start": list(counts.start), "stop": list(counts.stop)}
+                flavor: {
+                    "start": list(counts.start),
+                    "stop": list(counts.stop),
+                    **({"resized": list(counts.resized)} if any(counts.resized) else {}),
+                }
                 for flavor, counts in flavors.items()
             }
             for service, flavors in plan.services.items()
         }
     }
+
+
+def _flavor_document(flavor: Flavor) -> dict[str, Any]:
+    document = _Flavor.model_validate(flavor, from_attributes=True).model_dump()
+    if flavor.family == flavor.name:
+        del document["family"]
+    return document
 
 
 def fault_in(problem: Problem) -> str | None:
@@ -210,6 +235,8 @@ def _fault_in_service(service: ServiceProblem, steps: int, flavors: list[str]) -
             f"{where}: max_replicas {service.max_replicas} is below min_replicas {service.min_replicas}:"
             " raise the one or lower the other"
         )
+    if fault := _fault_in_steps(service.shortfall_steps):
+        return f"{where}: shortfall_steps: {fault}"
     usable = [option.flavor for option in service.flavors]
     if twice := _twice(usable):
         return f"{where}: flavor {twice!r} occurs twice: remove one"
@@ -222,6 +249,16 @@ def _fault_in_service(service: ServiceProblem, steps: int, flavors: list[str]) -
                 f"{where}: a replica of flavor {replica.flavor!r}, which the service does not list;"
                 f" listed: {_listed(usable)}"
             )
+    return None
+
+
+def _fault_in_steps(steps: tuple[tuple[float, float], ...]) -> str | None:
+    """What is wrong with a cost of shortfall by share: it must rise, from its plain cost on."""
+    factors = [1.0, *(factor for _, factor in steps)]
+    if any(before > after for before, after in pairwise(factors)):
+        return f"factors {factors[1:]}: need at least 1 each, none below the one before"
+    if any(not share > 0 for share, _ in steps) or sum(share for share, _ in steps) > 1 + 1e-9:
+        return f"shares {[share for share, _ in steps]}: need values above 0 that sum to at most 1"
     return None
 
 

@@ -1,23 +1,29 @@
 """Pose: from a situation and its forecasts to the planning problem. Pure.
 
 Demand bought is the chosen quantile of the forecast, re-anchored at now; set-up, lease and
-readiness are rounded up to steps; capacity, which is not linear in the replicas, enters as the
-capacity per replica at the expected count.
+readiness are rounded up to steps; capacity, which is not linear in the replicas, enters as that of a
+replica among as many as the busiest step needs. A service's priority is a factor of what its requests cost
+when they are lost, and where a pool is too small, that cost rises with the share lost (see `fairness`).
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from barista.plan.fairness import fair
+from barista.plan.pooling import pooling
+from barista.plan.quantile import purchase
 from barista.ports.capacity import CapacityModel
-from barista.values.flavor import Pool, Resource
+from barista.values.flavor import Catalogue, Pool, Resource
 from barista.values.forecast import Forecast
 from barista.values.problem import ExistingReplica, FlavorOption, Problem, ServiceProblem
 from barista.values.profile import ExecutionProfile
 from barista.values.replica import Counts, Phase, Replica
 from barista.values.service import ServiceId
 from barista.values.situation import ServiceView, Situation
+
+SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +55,33 @@ def pose(
     now_s: float,
     horizon: Horizon,
     capacity: CapacityModel,
+    switching_steps: float = 0.0,
 ) -> Problem:
-    """The problem at `now_s`. A service without forecast, replicas or a usable flavor is left out."""
+    """The problem at `now_s`. A service without forecast, replicas or a usable flavor is left out.
+
+    A change of a service costs what `switching_steps` steps of its cheapest flavor cost.
+    """
     posed = (
-        _pose_service(view, forecasts[view.service.id], now_s, horizon, capacity)
+        _pose_service(view, forecasts[view.service.id], now_s, horizon, capacity, situation.catalogue)
         for view in situation.services
         if view.service.id in forecasts and view.replicas is not None
     )
-    services = tuple(service for service in posed if service.flavors)
-    return Problem(
-        name=f"cycle-{situation.memory.cycles}",
-        step_s=horizon.step_s,
-        steps=horizon.steps,
-        pools=_room(situation, services),
-        flavors=tuple(situation.catalogue.flavors.values()),
-        services=services,
+    services = tuple(
+        replace(
+            service, switching_cost=switching_steps * _cheapest_step(service, situation.catalogue, horizon)
+        )
+        for service in posed
+        if service.flavors
+    )
+    return fair(
+        Problem(
+            name=f"cycle-{situation.memory.cycles}",
+            step_s=horizon.step_s,
+            steps=horizon.steps,
+            pools=_room(situation, services),
+            flavors=tuple(situation.catalogue.flavors.values()),
+            services=services,
+        )
     )
 
 
@@ -78,10 +96,16 @@ def anchored_demand(forecast: Forecast, level: float, now_s: float, horizon: Hor
 
 
 def _pose_service(
-    view: ServiceView, forecast: Forecast, now_s: float, horizon: Horizon, capacity: CapacityModel
+    view: ServiceView,
+    forecast: Forecast,
+    now_s: float,
+    horizon: Horizon,
+    capacity: CapacityModel,
+    catalogue: Catalogue,
 ) -> ServiceProblem:
     service = view.service
-    demand = anchored_demand(forecast, service.demand_quantile, now_s, horizon)
+    bought = purchase(view, forecast, catalogue, capacity)
+    demand = anchored_demand(forecast, bought.level, now_s, horizon)
     options = tuple(
         option
         for name in service.flavors
@@ -96,14 +120,20 @@ def _pose_service(
     )
     return ServiceProblem(
         name=service.id,
-        demand_rps=demand,
-        shortfall_cost_per_request=service.shortfall_cost_per_request,
+        demand_rps=_lifted(view, demand, options, catalogue, capacity),
+        shortfall_cost_per_request=bought.shortfall_cost_per_request * service.priority,
         min_replicas=service.min_replicas,
         # A maximum below what cannot be stopped yet would leave no feasible plan at all.
         max_replicas=max(service.max_replicas, len(_locked(existing))),
         flavors=options,
         replicas=existing,
     )
+
+
+def _cheapest_step(service: ServiceProblem, catalogue: Catalogue, horizon: Horizon) -> float:
+    """What a replica of the service's cheapest flavor costs for a step."""
+    cheapest = min(catalogue.flavors[option.flavor].cost_per_hour for option in service.flavors)
+    return cheapest * horizon.step_s / SECONDS_PER_HOUR
 
 
 def _room(situation: Situation, services: tuple[ServiceProblem, ...]) -> tuple[Pool, ...]:
@@ -140,14 +170,32 @@ def _locked(replicas: tuple[ExistingReplica, ...]) -> tuple[ExistingReplica, ...
 def _option(
     view: ServiceView, profile: ExecutionProfile, peak_rps: float, horizon: Horizon, capacity: CapacityModel
 ) -> FlavorOption:
-    slo = view.service.slo
-    alone = capacity.rps(profile, slo, view.dispatch, 1)
-    expected = max(1, math.ceil(peak_rps / alone)) if alone > 0 else 1
+    pooled = pooling(capacity, profile, view.service.slo, view.dispatch)
     return FlavorOption(
         flavor=profile.flavor,
-        rps=capacity.rps(profile, slo, view.dispatch, expected) / expected,
+        rps=pooled.rps_each(peak_rps, view.service.max_replicas),
         setup_steps=_steps(profile.planned_setup_s, horizon),
         lease_steps=_steps(view.service.lease_s, horizon),
+    )
+
+
+def _lifted(
+    view: ServiceView,
+    demand_rps: tuple[float, ...],
+    options: tuple[FlavorOption, ...],
+    catalogue: Catalogue,
+    capacity: CapacityModel,
+) -> tuple[float, ...]:
+    """The demand in requests/s of a replica among as many as the busiest step needs (see `pooling`).
+
+    The flavor with the least cost per request stands for all.
+    """
+    if not options:
+        return demand_rps
+    option = min(options, key=lambda one: (catalogue.flavor(one.flavor).cost_per_hour / one.rps, one.flavor))
+    pooled = pooling(capacity, view.profiles[option.flavor], view.service.slo, view.dispatch)
+    return tuple(
+        max(rps, option.rps * pooled.replicas_for(rps, view.service.max_replicas)) for rps in demand_rps
     )
 
 

@@ -1,8 +1,9 @@
 """The guard rail over the whole set of services: node pools hold what they hold.
 
 What is there stays until there is room for what replaces it. Additions are granted one replica at
-a time to the service that is worst covered, so that a tight pool is shared instead of going to
-whoever comes first.
+a time to the service that is worst covered for its priority, so that a tight pool is shared instead of
+going to whoever comes first: weighted max-min fairness (Bertsekas and Gallager, "Data Networks", 6.5).
+Equals take turns by name.
 """
 
 from collections.abc import Iterable
@@ -117,5 +118,7 @@ def _within_maximum(proposal: Proposal, step: Counts, scene: Scene) -> bool:
 
 
 def _coverage(proposal: Proposal, granted: Counts, scene: Scene) -> float:
+    """The share of the wanted capacity that is granted, by the service's priority."""
     wanted = scene.capacity_rps(proposal.view, proposal.counts)
-    return scene.capacity_rps(proposal.view, granted) / wanted if wanted > 0 else 1.0
+    share = scene.capacity_rps(proposal.view, granted) / wanted if wanted > 0 else 1.0
+    return share / proposal.view.service.priority

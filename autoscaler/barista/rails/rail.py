@@ -4,6 +4,7 @@ A rail sees the whole set of proposals and the scene it plays in, changes what i
 its name in the reasons. Rails compose; their order stands once, in `barista.rails.guard`.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -14,6 +15,8 @@ from barista.values.forecast import Forecast
 from barista.values.replica import Counts, count_by_flavor
 from barista.values.service import ServiceId
 from barista.values.situation import ServiceView, Situation
+
+NONE: Counts = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,38 @@ class Scene:
     settings: RailSettings
     forecasts: Mapping[ServiceId, Forecast] = field(default_factory=dict)
 
-    def rps(self, view: ServiceView, flavor: str) -> float:
-        """Requests/s that one replica of `flavor` serves within the SLO; 0 if it was never measured."""
+    def rps(self, view: ServiceView, flavor: str, among: int = 1) -> float:
+        """Requests/s that a replica of `flavor`, one of `among`, serves within the SLO.
+
+        0 if it was never measured.
+        """
         profile = view.profiles.get(flavor)
         if profile is None:
             return 0.0
-        return self.capacity.rps(profile, view.service.slo, view.dispatch, 1)
+        return self.capacity.rps(profile, view.service.slo, view.dispatch, among) / among
 
     def capacity_rps(self, view: ServiceView, counts: Counts) -> float:
-        """Requests/s that `counts` serve within the SLO."""
-        return sum(n * self.rps(view, flavor) for flavor, n in counts.items())
+        """Requests/s that `counts` serve within the SLO, each as one of all of them."""
+        among = max(1, sum(counts.values()))
+        return sum(n * self.rps(view, flavor, among) for flavor, n in counts.items())
+
+    def replicas_for(self, view: ServiceView, flavor: str, needed_rps: float, beside: Counts = NONE) -> int:
+        """The fewest replicas of `flavor`, `beside` those given, that serve `needed_rps` with them.
+
+        ValueError when one of it serves nothing.
+        """
+        alone_rps = self.rps(view, flavor)
+        if alone_rps <= 0:
+            raise ValueError(f"service {view.service.id}: flavor {flavor!r} cannot meet {view.service.slo}")
+        missing_rps = needed_rps - self.capacity_rps(view, beside)
+
+        def is_enough(count: int) -> bool:
+            counts = {**beside, flavor: beside.get(flavor, 0) + count}
+            return self.capacity_rps(view, counts) >= needed_rps - 1e-9 * alone_rps
+
+        # Together they serve at least what each would alone.
+        most = max(0, ceil(missing_rps / alone_rps - 1e-9))
+        return bisect_left(range(most), True, key=is_enough)
 
     def usable(self, view: ServiceView) -> tuple[str, ...]:
         """The service's flavors that can meet its SLO; all of its flavors when none can."""
@@ -125,10 +150,9 @@ def only_raising(view: ServiceView, held: Counts, wanted: Counts, scene: Scene) 
 def raised_to(view: ServiceView, counts: Counts, needed_rps: float, scene: Scene) -> dict[str, int]:
     """`counts`, raised until they serve `needed_rps`, by the flavor with the least cost per request."""
     raised = dict(counts)
-    missing = needed_rps - scene.capacity_rps(view, counts)
     flavor = cheapest_flavor(view, scene)
-    if missing > 1e-9 and flavor is not None:
-        raised[flavor] = raised.get(flavor, 0) + ceil(missing / scene.rps(view, flavor) - 1e-9)
+    if needed_rps - scene.capacity_rps(view, counts) > 1e-9 and flavor is not None:
+        raised[flavor] = raised.get(flavor, 0) + scene.replicas_for(view, flavor, needed_rps, counts)
     return raised
 
 

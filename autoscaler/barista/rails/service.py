@@ -27,8 +27,9 @@ def safety_margin(proposal: Proposal, scene: Scene) -> Proposal:
     forecast, flavor = scene.forecasts.get(proposal.id), cheapest_flavor(view, scene)
     if margin <= 1 or forecast is None or flavor is None:
         return proposal
+    level = min(view.service.highest_level, forecast.levels[-1])
     end_s = scene.now_s + view.profiles[flavor].planned_setup_s
-    bought_rps = forecast.peak(view.service.demand_quantile, scene.now_s, end_s)
+    bought_rps = forecast.peak(level, scene.now_s, end_s)
     counts = raised_to(view, proposal.counts, margin * bought_rps, scene)
     return proposal.bounded_to(
         counts, "safety margin", f"{margin:g} times {bought_rps:.3g} requests/s", scene

@@ -2,9 +2,11 @@
 
     from barista.testing.planners import check_planner
     check_planner(MyPlanner())
+    check_planner(MyPlanner(), range(5000))     # the same on thousands of problems
 
 Every clause is an assertion on small random problems that come from seeds: what fails once fails again,
-and its problem can be made anew by `random_problem(seed)`.
+and its problem can be made anew by `random_problem(seed)`. What a plan is worth is judged by
+`barista.plan.price`, which knows no planner.
 """
 
 import math
@@ -13,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from barista.plan.fairness import PROPORTIONAL
 from barista.plan.greedy import GreedyPlanner
 from barista.plan.price import price
 from barista.ports.planner import Planner
@@ -37,7 +40,10 @@ def check_planner(
 ) -> None:
     """Check every clause of the contract; `never_above_greedy` for planners that promise it."""
     for seed in seeds:
-        check_plan(planner, random_problem(seed), never_above_greedy=never_above_greedy)
+        problem = random_problem(seed)
+        plan = check_plan(planner, problem, never_above_greedy=never_above_greedy)
+        check_more_demand(planner, problem, plan, seed)
+        check_beyond_benchmark(planner, problem, seed)
     check_infeasible(planner)
     check_empty(planner)
 
@@ -66,6 +72,36 @@ def check_plan(planner: Planner, problem: Problem, *, never_above_greedy: bool =
             f"{where}: costs {plan.cost}, greedy {greedy.cost}"
         )
     return plan
+
+
+def check_more_demand(planner: Planner, problem: Problem, plan: Plan, seed: int) -> None:
+    """Serving more never costs less than `plan`, made for `problem`, proves that serving it costs."""
+    rng = np.random.default_rng(seed)
+    services = tuple(
+        replace(service, demand_rps=tuple(rps * float(rng.uniform(1, 1.5)) for rps in service.demand_rps))
+        for service in problem.services
+    )
+    more = replace(problem, services=services)
+    found = price(more, planner.plan(more, REPEATABLE))
+    assert plan.bound is None or found.cost >= plan.bound - 1e-6 * max(1.0, plan.bound), (
+        f"{planner.name} on {problem.name}: bound {plan.bound}, but more demand costs {found.cost}"
+    )
+
+
+def check_beyond_benchmark(planner: Planner, problem: Problem, seed: int) -> None:
+    """With the fields that PROBLEM.md does not know a plan can be carried out, and its bound holds.
+
+    A planner need not heed them: the host prices its plan again.
+    """
+    dearer = beyond_benchmark(problem, seed)
+    plan = planner.plan(dearer, REPEATABLE)
+    where = f"{planner.name} on {dearer.name}"
+    assert plan.is_usable, f"{where}: {plan.status}: {plan.note}"
+    found = price(dearer, plan)
+    assert found.feasible, f"{where}: {found.violations[0]}"
+    assert plan.bound is None or plan.bound <= found.cost + 1e-6 * max(1.0, found.cost), (
+        f"{where}: bound {plan.bound} is above the cost {found.cost}"
+    )
 
 
 def check_infeasible(planner: Planner) -> None:
@@ -108,6 +144,20 @@ def random_problem(seed: int) -> Problem:
     return Problem(
         f"random-{seed}", 300.0, steps, _pools(services, flavors, seed % 2 == 1), flavors, services
     )
+
+
+def beyond_benchmark(problem: Problem, seed: int) -> Problem:
+    """`problem` with switching costs and steps of shortfall, some of each."""
+    rng = np.random.default_rng(seed)
+    services = tuple(
+        replace(
+            service,
+            switching_cost=float(rng.choice([0.0, 1e-3, 1e-2])),
+            shortfall_steps=((), PROPORTIONAL, ((0.5, 1.0), (0.5, 3.0)))[int(rng.integers(3))],
+        )
+        for service in problem.services
+    )
+    return replace(problem, name=f"{problem.name}-beyond", services=services)
 
 
 def _random_service(

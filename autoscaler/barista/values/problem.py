@@ -3,6 +3,26 @@
 Over `steps` steps of `step_s` seconds, how many replicas of each flavor does each service start
 and stop at each step, so that the demand is served at least cost? Set-up and lease are in steps.
 The demand in a problem is already the quantile that was chosen to be bought.
+
+Three things go beyond PROBLEM.md; without them, plan and price are the benchmark's:
+
+- **Switching cost** σ: each start, each stop and each resize costs σ, so a change has to pay for itself.
+  What every plan must do costs every plan the same and changes no choice. Stops are linear in what is
+  ready: with no resizes, Σ v = existing that are ready by T-1, + U[s,f,T-1-L] - y[s,f,T-1].
+- **Shortfall steps**: the dearer a request, the larger the share of its step's demand that goes unserved,
+  so that a pool too small is shared instead of starving one service (see `barista.plan.fairness`).
+- **Resizing in place**: a start of flavor g may be a replica of another flavor of g's family and pool
+  that stops at the same step and was allowed to. It has no set-up and no lease of its own. With r of the
+  u starts resized, R and U their sums so far,
+
+      lease   V[g,t] <= existing that may be stopped + (U - R)[g,t-D] + R[g,t]
+      ready   y[g,t]  = existing that are ready + (U - R)[g,t-L] + R[g,t] - V[g,t]
+      resize  r[g,t] <= u[g,t],  sum of r[.,t] over a family <= sum of v[.,t] over it
+
+  (which of a family's stops becomes which of its starts makes no difference, as with stops).
+
+The first two only ever make plans dearer, so a bound that ignores them still holds. Resizing makes them
+cheaper: a bound that ignores it holds for plans without it only.
 """
 
 from collections.abc import Mapping
@@ -33,7 +53,12 @@ class ExistingReplica:
 
 @dataclass(frozen=True, slots=True)
 class ServiceProblem:
-    """One service's part of a problem; `demand_rps` has one value per step."""
+    """One service's part of a problem; `demand_rps` has one value per step.
+
+    `switching_cost` is in currency. `shortfall_steps` are (share, factor): of a step's demand, the first
+    `share` that goes unserved costs `factor` times `shortfall_cost_per_request`, the next the next
+    factor, and what is beyond all shares the last. Factors are at least 1 and never fall.
+    """
 
     name: str
     demand_rps: tuple[float, ...]
@@ -42,6 +67,8 @@ class ServiceProblem:
     max_replicas: int
     flavors: tuple[FlavorOption, ...]
     replicas: tuple[ExistingReplica, ...]
+    switching_cost: float = 0.0
+    shortfall_steps: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +107,15 @@ class PlanStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlavorPlan:
-    """Replicas of one flavor started and stopped at the beginning of each step."""
+    """Replicas of one flavor started and stopped at the beginning of each step.
+
+    `resized` tells how many of the starts are replicas of another flavor of the family that stop at
+    that step, changed in place; empty means none.
+    """
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
+    resized: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

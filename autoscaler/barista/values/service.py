@@ -65,8 +65,10 @@ class Service:
     """One service and its resolved settings.
 
     `flavors` are the names it may use; bounds count replicas; `demand_quantile` is the quantile
-    of the forecast that capacity is bought for; `concurrency` is the number of requests that
-    one replica works on at once (containerConcurrency; the model workers of its family).
+    of the forecast that capacity is bought for (None: the one that the costs of shortage and capacity
+    choose); a `shortfall_cost_per_request` of None follows from the SLO. `concurrency` is the number of
+    requests that one replica works on at once (containerConcurrency; the model workers of its family). Where
+    room is short, a request of a service of `priority` 2 counts as much as two of one of priority 1.
     """
 
     id: ServiceId
@@ -76,11 +78,12 @@ class Service:
     min_replicas: int = 1
     max_replicas: int = 10
     authority: Authority = Authority.ADVISE
-    forecaster: PluginChoice = PluginChoice("neuralprophet")
-    demand_quantile: float = 0.95
-    shortfall_cost_per_request: float = 1e-4
+    forecaster: PluginChoice = PluginChoice("ensemble")
+    demand_quantile: float | None = None
+    shortfall_cost_per_request: float | None = None
     lease_s: float = 0.0
     concurrency: int = 1
+    priority: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_replicas <= self.max_replicas:
@@ -90,3 +93,15 @@ class Service:
             )
         if not self.flavors:
             raise ValueError(f"service {self.id}: flavors is empty: name at least one")
+
+    @property
+    def highest_level(self) -> float:
+        """The highest quantile of demand that may be bought for it: what forecasters must state."""
+        if self.demand_quantile is not None:
+            return self.demand_quantile
+        return self.level_within(self.slo.percentile if self.shortfall_cost_per_request is None else 1.0)
+
+    @staticmethod
+    def level_within(level: float) -> float:
+        """`level` within the quantiles that are ever chosen: from the median to one that can be learnt."""
+        return min(max(level, 0.5), 0.99)

@@ -7,9 +7,11 @@ import typer
 from typer.testing import CliRunner
 
 from barista.cli.plan import register
+from barista.plan.greedy import GreedyPlanner
 from barista.plan.instance import read_plan, write_instance
 from barista.plan.price import price
 from barista.testing.planners import worked_example
+from barista.values.problem import Plan, PlanLimits, Problem
 
 app = typer.Typer()
 register(app)
@@ -50,13 +52,90 @@ def test_without_json_a_table_tells_cost_bound_and_time(instance: Path) -> None:
     assert "0.000%" in out
 
 
+def test_each_service_is_drawn_step_by_step(instance: Path) -> None:
+    code, out, _ = barista("plan", instance, "--planner", "mip")
+    lines = [line.rstrip() for line in out.splitlines()]
+    begin = lines.index("web  peak 35 requests/s, 92.3% served, cost 0.0950")
+    assert code == 0
+    assert lines[begin + 1 :] == [
+        "  step        0    1    2",
+        "  small       2┄┄┄┄3┄┄┄┄3━━━━",
+        "  capacity    10▂  20▅  30▇",
+        "  demand      10▂  20▅  35█",
+    ]
+
+
+def test_a_long_horizon_is_drawn_with_a_character_a_step(instance: Path) -> None:
+    problem = worked_example()
+    (web,) = problem.services
+    demand = tuple(10.0 * (step % 3) for step in range(30))
+    write_instance(
+        instance, replace(problem, steps=30, services=(replace(web, demand_rps=demand, min_replicas=2),))
+    )
+    _, out, _ = barista("plan", instance, "--planner", "greedy")
+    assert f"  demand      {' ▄█' * 10}" in out
+
+
+def test_as_many_services_are_shown_as_asked_for(instance: Path) -> None:
+    problem = worked_example()
+    twice = tuple(replace(problem.services[0], name=name) for name in ("web", "shop"))
+    write_instance(instance, replace(problem, services=twice, pools=(replace(problem.pools[0], cpu=50.0),)))
+    _, out, _ = barista("plan", instance, "--planner", "greedy", "--services", 1)
+    assert "shop  peak" in out
+    assert "web  peak" not in out
+    assert "1 more services" in out
+    _, out, _ = barista("plan", instance, "--planner", "greedy", "--services", 0)
+    assert "peak" not in out
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_plan_is_drawn_as_a_picture(kind: str, instance: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "plan"
+    code, _, _ = barista("plan", instance, "--planner", "greedy", f"--{kind}", picture)
+    assert code == 0
+    assert picture.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+
+
+def test_replicas_of_a_family_are_resized_in_place(instance: Path, tmp_path: Path) -> None:
+    problem = worked_example()
+    family = tuple(replace(flavor, family="web") for flavor in problem.flavors)
+    write_instance(instance, replace(problem, flavors=family))
+    output = tmp_path / "plan.json"
+    _, out, _ = barista("plan", instance, "--planner", "mip", "-o", output)
+    made = read_plan(output)
+    assert price(replace(problem, flavors=family), made).cost < 0.095 - 1e-6
+    assert "not proven" in out
+
+
+@pytest.mark.parametrize(("services", "gap"), [(50, 1e-3), (51, 1e-2)])
+def test_without_a_gap_few_services_are_planned_more_closely_than_many(
+    services: int, gap: float, instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Listens(GreedyPlanner):
+        def plan(self, problem: Problem, limits: PlanLimits) -> Plan:
+            asked.append(limits.gap)
+            return super().plan(problem, limits)
+
+    monkeypatch.setattr("barista.plugins.load_plugin", lambda *_: Listens())
+    problem = worked_example()
+    many = tuple(
+        replace(problem.services[0], name=f"s{i}", min_replicas=0, replicas=()) for i in range(services)
+    )
+    write_instance(instance, replace(problem, services=many))
+    barista("plan", instance)
+    barista("plan", instance, "--gap", 0.5)
+    assert asked == [gap, 0.5]
+
+
 def test_no_usable_plan_is_exit_code_1(instance: Path, tmp_path: Path) -> None:
     problem = worked_example()
     write_instance(instance, replace(problem, pools=(replace(problem.pools[0], cpu=0.5),)))
     code, out, err = barista("plan", instance, "--planner", "mip", "--json", "-o", tmp_path / "plan.json")
     assert code == 1
     assert json.loads(out)["status"] == "infeasible"
-    assert "no plan" in err
+    assert "no plan: step 0: these cannot hold together: pool 'main' has cpu 0.5; service 'web' holds" in err
     assert not (tmp_path / "plan.json").exists()
 
 

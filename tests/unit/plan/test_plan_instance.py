@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from barista.plan.instance import (
     write_plan,
 )
 from barista.testing.planners import random_problem, worked_example
-from barista.values.problem import PlanLimits
+from barista.values.problem import FlavorPlan, Plan, PlanLimits, PlanStatus
 
 
 @pytest.mark.parametrize("name", ["problem.json", "problem.json.gz"])
@@ -23,6 +24,29 @@ def test_an_instance_comes_back_as_it_was_written(name: str, tmp_path: Path) -> 
     problem = random_problem(3)
     write_instance(tmp_path / name, problem)
     assert read_instance(tmp_path / name) == problem
+
+
+def test_what_goes_beyond_the_benchmark_comes_back_and_is_written_only_where_it_is_set(
+    tmp_path: Path,
+) -> None:
+    problem = worked_example()
+    (web,) = problem.services
+    family = tuple(replace(flavor, family="web") for flavor in problem.flavors)
+    rich = replace(
+        problem,
+        flavors=family,
+        services=(replace(web, switching_cost=0.25, shortfall_steps=((0.5, 1.0), (0.5, 2.0))),),
+    )
+    write_instance(tmp_path / "rich.json", rich)
+    assert read_instance(tmp_path / "rich.json") == rich
+    document = instance_document(problem)
+    assert set(document["flavors"][0]) == {"name", "pool", "cpu", "memory_gib", "gpu", "cost_per_hour"}
+    assert not {"switching_cost", "shortfall_steps"} & set(document["services"][0])
+    resized = Plan(
+        {"web": {"large": FlavorPlan((0, 1, 0), (0, 0, 0), (0, 1, 0))}}, PlanStatus.FEASIBLE, "by hand"
+    )
+    write_plan(tmp_path / "plan.json", resized)
+    assert read_plan(tmp_path / "plan.json").services == resized.services
 
 
 @pytest.mark.parametrize("name", ["plan.json", "plan.json.gz"])
@@ -57,6 +81,19 @@ def on_service(**fields: Any) -> Any:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (
+            on_service(shortfall_steps=[[0.5, 2.0], [0.5, 1.0]]),
+            "service 'web': shortfall_steps: factors [2.0, 1.0]: need",
+        ),
+        (on_service(shortfall_steps=[[0.5, 0.9]]), "service 'web': shortfall_steps: factors [0.9]: need"),
+        (
+            on_service(shortfall_steps=[[0.5, 1.0], [0.6, 2.0]]),
+            "service 'web': shortfall_steps: shares [0.5, 0.6]: need",
+        ),
+        (
+            on_service(switching_cost=-1.0),
+            "services.0.switching_cost: Input should be greater than or equal to 0",
+        ),
         (without("steps"), "steps: Field required"),
         (lambda d: d.update(step_s=0), "step_s: Input should be greater than 0"),
         (lambda d: d["pools"].append(d["pools"][0]), "pools: name 'main' occurs twice: rename one"),

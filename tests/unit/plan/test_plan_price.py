@@ -59,6 +59,15 @@ def test_each_violation_is_named(plan: Plan, violation: str) -> None:
     assert any(violation in text for text in found.violations), found.violations
 
 
+def test_each_start_and_each_stop_costs_the_switching_cost() -> None:
+    problem = worked_example()
+    sticky = replace(problem, services=(replace(problem.services[0], switching_cost=0.5),))
+    plan = plan_of(large=([0, 2, 0], NONE), small=(NONE, [0, 0, 1]))
+    found = price(sticky, plan)
+    assert found.switching_cost == pytest.approx(3 * 0.5)
+    assert found.cost == pytest.approx(price(problem, plan).cost + 3 * 0.5)
+
+
 def test_what_a_plan_leaves_out_starts_and_stops_nothing() -> None:
     nothing = price(worked_example(), Plan({}, PlanStatus.FEASIBLE, "by hand"))
     assert nothing.feasible

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barista.capacity.published import PublishedCapacity
+from barista.plan.fairness import PROPORTIONAL
 from barista.plan.pose import Horizon, anchored_demand, pose
 from barista.values.flavor import Catalogue, Pool
 from barista.values.problem import ExistingReplica, FlavorOption, Problem, ServiceProblem
@@ -146,6 +147,25 @@ def test_what_cannot_be_stopped_yet_never_makes_a_problem_infeasible() -> None:
     problem = posed(view, catalogue=tight)
     assert problem.services[0].max_replicas == 3
     assert (problem.pools[0].cpu, problem.pools[0].memory_gib) == (3, 3)
+
+
+def test_a_change_costs_so_many_steps_of_the_cheapest_flavor() -> None:
+    view = make_view({}, make_service(flavors=("large", "medium", "small")))
+    problem = pose(situation(view), {A: make_forecast(5)}, NOW, HORIZON, PublishedCapacity(), 1.5)
+    assert problem.services[0].switching_cost == pytest.approx(1.5 * 0.10 * 10 / 3600)
+    assert posed(view).services[0].switching_cost == 0
+
+
+def test_priority_weighs_what_a_lost_request_costs() -> None:
+    view = make_view({}, make_service(priority=3.0, shortfall_cost_per_request=1e-4))
+    assert service_of(view).shortfall_cost_per_request == pytest.approx(3e-4)
+
+
+def test_where_a_pool_is_too_small_the_share_unserved_raises_its_price() -> None:
+    view = make_view({}, make_service(flavors=("small",), max_replicas=100))
+    tight = Catalogue({**CATALOGUE.pools, "shared": Pool("shared", 2, 40)}, CATALOGUE.flavors)
+    assert posed(view).services[0].shortfall_steps == ()
+    assert posed(view, catalogue=tight).services[0].shortfall_steps == PROPORTIONAL
 
 
 def profile(setup_s: float) -> ExecutionProfile:

@@ -101,3 +101,16 @@ def test_a_pool_that_is_over_its_amount_blocks_only_those_who_want_more_of_it() 
         "b": {"small": 2, "large": 1},
         "c": {"small": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("priorities", "left"),
+    [((1.0, 1.0), (5, 5)), ((1.0, 4.0), (2, 8)), ((3.0, 1.0), (7, 3)), ((1.0, 100.0), (1, 9))],
+)
+def test_a_tight_pool_is_shared_by_priority(priorities: tuple[float, float], left: tuple[int, int]) -> None:
+    views = [
+        make_view({"small": 1}, make_service(name, priority=priority))
+        for name, priority in zip("ab", priorities, strict=True)
+    ]
+    ends = pool_limits(tuple(proposal(view, {"small": 9}) for view in views), scene(*views))
+    assert tuple(end.counts["small"] for end in ends) == left
