@@ -1,0 +1,1 @@
+"""What answers over HTTP: the admission webhook, and the API of the controller."""
