@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSource
 
+from barista.capacity.make import CapacityName
 from barista.plugins import FORECASTERS, plugin_names
 from barista.values.events import Event, WrongEvents, read_events
 from barista.values.flavor import Catalogue, Flavor, Pool
@@ -108,11 +109,16 @@ class ServiceDefaults(_Strict):
     min_replicas: int = Field(1, ge=0)
     max_replicas: int = Field(10, ge=1)
     authority: Authority = Authority.ADVISE
-    forecaster: PluginSettings = PluginSettings(name="neuralprophet")
-    demand_quantile: float = Field(0.95, gt=0, lt=1)
-    shortfall_cost_per_request: float = Field(1e-4, ge=0)
+    forecaster: PluginSettings = PluginSettings(name="ensemble")
+    demand_quantile: float | None = Field(
+        None, gt=0, lt=1, description="the quantile of demand to buy; unset: what shortage and capacity cost"
+    )
+    shortfall_cost_per_request: float | None = Field(
+        None, ge=0, description="what a request costs that goes unserved; unset: what the SLO implies"
+    )
     lease_s: float = Field(0, ge=0)
     concurrency: int = Field(1, ge=1)
+    priority: float = Field(1, gt=0, description="weight of its requests where room is short")
 
 
 class ServiceSettings(ServiceDefaults):
@@ -132,15 +138,26 @@ class ControlSettings(_Strict):
     surge_s: float = Field(2, gt=0)
     surge: bool = True
     learn_s: float = Field(6 * 3600, gt=0, description="seconds of series time between refits")
+    fit_workers: int = Field(1, ge=1, description="processes that fit forecasters")
+    forecast_workers: int = Field(
+        1, ge=1, description="processes that forecast; each holds its services' states"
+    )
+    state_dir: Path | None = Field(
+        None, description="where fitted forecasters lie; only its owner may write to it"
+    )
     steps: int = Field(12, ge=1)
     step_min_s: float = Field(10, gt=0)
     step_max_s: float = Field(300, gt=0)
     window_s: float = Field(60, gt=0, description="window of latency and recent demand")
     history_s: float = Field(28 * 86_400, gt=0)
     stale_after_s: float = Field(60, gt=0)
+    capacity: CapacityName = Field("mgc", description="the model of what replicas serve within the SLO")
     stabilisation_s: float = Field(120, ge=0)
     hysteresis: float = Field(0.1, ge=0)
     safety_margin: float = Field(1.0, ge=1)
+    switching_steps: float = Field(
+        1.0, ge=0, description="a start, stop or resize costs that many steps of the cheapest flavor"
+    )
     max_step_up: int = Field(1000, ge=1, description="replicas added to one service in one cycle")
     max_step_down: int = Field(1000, ge=1, description="replicas taken from one service in one cycle")
 
@@ -151,6 +168,13 @@ class ControlSettings(_Strict):
                 f"step_min_s {self.step_min_s:g} is above step_max_s {self.step_max_s:g}: lower it"
             )
         return self
+
+
+class PrometheusSettings(_Strict):
+    """The Prometheus that a controller on a cluster asks, and how often that scrapes the queue-proxies."""
+
+    url: str = Field("", description="like http://prometheus.monitoring:9090; also Thanos, Mimir, …")
+    scrape_interval_s: float = Field(2, gt=0)
 
 
 class Settings(BaseSettings):
@@ -170,6 +194,7 @@ class Settings(BaseSettings):
     country: str = Field("", description="whose public holidays count: DE, or a part like DE-BY")
     events: Path | None = Field(None, description="CSV of start,end,name,effect in local times")
     forecasters: dict[str, ForecasterSettings] = Field(default_factory=dict)
+    prometheus: PrometheusSettings = PrometheusSettings()
 
     @field_validator("time_zone")
     @classmethod
@@ -259,6 +284,7 @@ class Settings(BaseSettings):
                 shortfall_cost_per_request=merged.shortfall_cost_per_request,
                 lease_s=merged.lease_s,
                 concurrency=merged.concurrency,
+                priority=merged.priority,
             )
         except ValueError as error:
             raise SettingsError(f"services[{service.name}]: {error}") from error
@@ -349,7 +375,10 @@ def _with_paths_below(folder: Path, settings: Settings) -> Settings:
         name: chosen.model_copy(update={"webhook": _placed(chosen.webhook, folder, "ca_file")})
         for name, chosen in settings.forecasters.items()
     }
-    placed = settings.model_copy(update={"services": services, "forecasters": forecasters})
+    control = _placed(settings.control, folder, "state_dir")
+    placed = settings.model_copy(
+        update={"services": services, "forecasters": forecasters, "control": control}
+    )
     return _placed(placed, folder, "events")
 
 

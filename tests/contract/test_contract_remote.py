@@ -223,12 +223,17 @@ def test_whatever_it_answers_its_service_falls_back_and_recovers(answers):
     service = Service(ServiceId("ns/a"), "m", Slo(0.2), ("f",), forecaster=PluginChoice(NAME))
     demand = daily_demand()
     answers.says(4.0)
-    host.learn(service, demand, demand.end_s)
-    host.collect(demand.end_s)
+    hours = iter(range(-3, 1))
 
     def made_by():
-        return host.foresee([service], demand.end_s)[service.id].made_by
+        """Who speaks, an hour later each time."""
+        now_s = demand.end_s + next(hours) * STEP_S
+        host.observe(service.id, demand.until(now_s).last(1))
+        return host.foresee([service], now_s)[service.id].made_by
 
+    known = demand.until(demand.end_s - 4 * STEP_S)
+    host.learn(service, known, known.end_s)
+    host.collect(known.end_s)
     assert made_by() == NAME
     answers.status = 503
     assert made_by() == "seasonal-naive"

@@ -225,3 +225,14 @@ def test_a_mistake_in_calendar_or_forecasters_is_one_line(
         load_settings(file)
     assert str(caught.value).startswith(f"{file}: {message.format(folder=tmp_path)}")
     assert "\n" not in str(caught.value)
+
+
+def test_where_fitted_forecasters_lie_is_relative_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "barista.yaml"
+    file.write_text(yaml.safe_dump(dict(BASE) | {"control": {"state_dir": "fitted"}}))
+    assert load_settings(file).control.state_dir == tmp_path / "fitted"
+
+
+def test_a_service_that_chooses_no_forecaster_gets_the_ensemble() -> None:
+    settings = parse_settings(dict(BASE), "here")
+    assert settings.defaults.forecaster.choice() == PluginChoice("ensemble")

@@ -11,7 +11,12 @@ from barista.values.replica import Counts
 from barista.values.service import ServiceId
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from barista.control.explain import Explanation
+    from barista.forecast.quality import Quality
+
+SHOWN_LEVEL = 0.95
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +33,7 @@ def command(
 ) -> None:
     """Explain the latest decision about SERVICE: demand, forecast, candidates, rails."""
     from barista.cli.compose import OURS, PROFILES, SPEC, ControllerSpec, rules_for, watched
-    from barista.control.explain import NothingToExplain, explain, latest_pass
+    from barista.control.explain import NothingToExplain, explain, latest_pass, latest_qualities
     from barista.profile.store import read_profiles
 
     name = service if "/" in service else f"default/{service}"
@@ -41,13 +46,16 @@ def command(
         settings = spec.parsed()
         rules = rules_for(settings, watched(settings, read_profiles(run / PROFILES)))
         explanation = explain(latest_pass(run), ServiceId(name), rules)
+        qualities = latest_qualities(run, ServiceId(name))
     except NothingToExplain as error:
         typer.echo(f"barista explain: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps(asdict(explanation), default=str))
+        document = asdict(explanation) | {"quality": [asdict(quality) for quality in qualities]}
+        typer.echo(json.dumps(document, default=str))
     else:
         show(explanation)
+        show_quality(qualities)
 
 
 def show(explanation: "Explanation") -> None:
@@ -66,9 +74,9 @@ def show(explanation: "Explanation") -> None:
     else:
         forecast, bought = explanation.forecast, explanation.demand_bought_rps or 0.0
         console.print(
-            f"forecast   mean up to {max(forecast.mean):.2f}, p{view.service.demand_quantile * 100:g} up to"
-            f" {bought:.2f} requests/s over {forecast.steps} steps of {forecast.step_s:g} s,"
-            f" by {forecast.made_by}"
+            f"forecast   mean up to {max(forecast.mean):.2f},"
+            f" p{(explanation.level_bought or 0.0) * 100:.3g} up to {bought:.2f} requests/s"
+            f" over {forecast.steps} steps of {forecast.step_s:g} s, by {forecast.made_by}"
         )
     table = Table("flavor", "requests/s a replica", "replicas alone", "cost per hour", box=None)
     for candidate in explanation.candidates:
@@ -88,6 +96,34 @@ def show(explanation: "Explanation") -> None:
         console.print(f"  {reason.rail}: {mark}{reason.text}")
     if not explanation.repeats:
         console.print("[yellow]deciding again gave another result than the stored one[/]")
+
+
+def show_quality(qualities: "Sequence[Quality]") -> None:
+    """Print how good the forecasts of a service lately turned out to be."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from barista.forecast.quality import NEXT, TOLD
+
+    if not qualities:
+        return
+    level = min(qualities[0].scores.levels, key=lambda level: abs(level - SHOWN_LEVEL))
+    percent = f"p{level * 100:g}"
+    table = Table(
+        "forecasts", "lead s", "outcomes", f"pinball {percent}", f"at or below {percent}", "bias", box=None
+    )
+    for quality in sorted(qualities, key=lambda q: (q.lead != NEXT, q.forecaster != TOLD, q.forecaster)):
+        scores = quality.scores
+        at = scores.levels.index(level)
+        table.add_row(
+            quality.forecaster,
+            f"{quality.lead_s:g} ({quality.lead})",
+            str(scores.outcomes),
+            f"{scores.pinball_rps[at]:.4g}",
+            f"{scores.coverage[at]:.1%}",
+            f"{scores.bias_rps:+.4g}",
+        )
+    Console().print(table)
 
 
 def _counts(counts: Counts) -> str:

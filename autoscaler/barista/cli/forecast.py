@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
 
 def command(
     data: Annotated[Path, typer.Argument(help="CSV with the columns timestamp (local) and value")],
-    forecaster: Annotated[str, typer.Option(help="name of a forecaster; several with commas")],
+    forecasters: Annotated[
+        str, typer.Option("--forecasters", "--forecaster", help="name of a forecaster; several with commas")
+    ],
     lead: Annotated[str, typer.Option(help="steps ahead; several with commas")],
     test_start: Annotated[str, typer.Option(help="first target, e.g. '2014-08-06 00:00:00'")],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV of forecasts to write")],
@@ -49,10 +51,12 @@ def command(
     refit: Annotated[str, typer.Option(help="steps, or days (7d), from one fit to the next")] = "1d",
     seed: Annotated[int, typer.Option(help="seed of the forecasters' chance")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print the scores as JSON")] = False,
+    plot: Annotated[Path | None, typer.Option(help="PNG to draw: what came, medians, p95 bounds")] = None,
 ) -> None:
     """Forecast DATA from every origin of a test window, never looking ahead, and score the forecasts.
 
-    With several forecasters, NAME's forecasts go to OUTPUT with -NAME before its suffix.
+    With several forecasters, NAME's forecasts go to OUTPUT with -NAME before its suffix. The plot
+    shows the shortest lead.
     """
     from barista.forecast.evaluate import NotEvaluated, score
     from barista.plugins import FORECASTERS, load_plugin
@@ -61,16 +65,20 @@ def command(
         series = read_series(data)
         window = _window(series, _leads(lead), test_start, test_end)
         refit_steps = _refit_steps(refit, series.step_s)
-        if not output.parent.is_dir():
-            raise WrongInput(f"--output {output}: no such directory {output.parent}")
-        names = [name.strip() for name in forecaster.split(",")]
+        for option, path in (("--output", output), ("--plot", plot)):
+            if path is not None and not path.parent.is_dir():
+                raise WrongInput(f"{option} {path}: no such directory {path.parent}")
+        names = [name.strip() for name in forecasters.split(",")]
         made = {name: load_plugin(FORECASTERS, name) for name in names}
-        scores: dict[str, list[Score]] = {}
+        rows = {name: _rows(name, made[name], series, window, refit_steps, seed) for name in names}
+        scores = {name: score(rows[name], series, window) for name in names}
         for name in names:
-            rows = _rows(name, made[name], series, window, refit_steps, seed)
             path = output if len(names) == 1 else output.with_stem(f"{output.stem}-{name}")
-            write_rows(path, rows, series)
-            scores[name] = score(rows, series, window)
+            write_rows(path, rows[name], series)
+        if plot is not None:
+            from barista.report.forecasts import draw_forecasts
+
+            draw_forecasts(plot, series, rows, window.leads[0])
     except (WrongInput, NotEvaluated) as error:
         typer.echo(f"barista forecast: {error}", err=True)
         raise typer.Exit(2) from error

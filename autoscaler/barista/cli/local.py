@@ -26,17 +26,22 @@ CONTROLLER, PROMETHEUS = "controller", "prometheus"
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """A run in `directory` whose first replicas serve; it has neither Prometheus nor controller yet."""
+    """A run in `directory` whose first replicas serve; it has neither Prometheus nor controller yet.
+
+    The controller will tell of its forecasts on `metrics_port`.
+    """
 
     directory: Path
     prepared: Prepared
     supervisor: Supervisor
+    metrics_port: int
 
     async def start_prometheus(self, past: Mapping[ServiceId, Demand] | None = None) -> str:
         """Start a Prometheus that remembers the `past` demand; its URL once it answers."""
         (port,) = free_ports(1)
         prometheus = Prometheus(self.directory.resolve() / PROMETHEUS, port, SCRAPE_INTERVAL_S)
-        prometheus.configure([self.supervisor.admin_url.removeprefix("http://")])
+        router = self.supervisor.admin_url.removeprefix("http://")
+        prometheus.configure([router, f"127.0.0.1:{self.metrics_port}"])
         if past:
             backfill(prometheus.directory, past)
         self.supervisor.start_child(PROMETHEUS, prometheus.argv(), restart=True)
@@ -63,6 +68,7 @@ class LocalRun:
             agent_url=self.supervisor.agent_url,
             prometheus_url=prometheus_url,
             scrape_interval_s=SCRAPE_INTERVAL_S,
+            metrics_port=self.metrics_port,
         )
         write_profiles(self.directory / PROFILES, self.prepared.profiles)
         spec.write(self.directory / SPEC)
@@ -89,4 +95,5 @@ async def local_run(
     supervisor = Supervisor(directory, services, prepared.settings.catalogue(), initial, TorchServe())
     async with supervisor:
         await supervisor.wait_ready()
-        yield LocalRun(directory, prepared, supervisor)
+        (metrics_port,) = free_ports(1)
+        yield LocalRun(directory, prepared, supervisor, metrics_port)

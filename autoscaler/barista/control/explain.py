@@ -3,15 +3,16 @@
 The stored inputs are decided on again by the same `decide`; what it says is the explanation.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from barista.control.cycle import Pass
 from barista.control.decide import decide
-from barista.control.log import LogFiles, decode_pass
+from barista.control.log import QUALITIES, LogFiles, decode_pass
 from barista.control.rules import Rules
+from barista.forecast.quality import Quality
 from barista.plan.pose import anchored_demand
+from barista.plan.quantile import purchase
 from barista.rails.rail import Scene
 from barista.values.decision import Decision
 from barista.values.forecast import Forecast
@@ -37,16 +38,24 @@ class Candidate:
 class Explanation:
     """One service at one cycle: demand, forecast, candidates, and the decision with its reasons.
 
-    `demand_bought_rps` is the largest quantile over the horizon; `repeats` tells whether deciding
-    again on the stored inputs gave the stored decision.
+    `demand_bought_rps` is the largest of the quantiles at `level_bought` over the horizon; `repeats` tells
+    whether deciding again on the stored inputs gave the stored decision.
     """
 
     view: ServiceView
     forecast: Forecast | None
+    level_bought: float | None
     demand_bought_rps: float | None
     candidates: tuple[Candidate, ...]
     decision: Decision
     repeats: bool
+
+
+def latest_qualities(directory: Path, service: ServiceId) -> tuple[Quality, ...]:
+    """How good the forecasts of `service` lately were, by the log below `directory`; none if unknown."""
+    path = LogFiles(directory).quality
+    found = QUALITIES.validate_json(path.read_bytes()) if path.exists() else ()
+    return tuple(quality for quality in found if quality.service == service)
 
 
 def latest_pass(directory: Path) -> Pass:
@@ -71,13 +80,13 @@ def explain(done: Pass, service: ServiceId, rules: Rules) -> Explanation:
     decision = next(d for d in again.decisions if d.service == service)
     stored = next((d for d in done.outcome.decisions if d.service == service), None)
     forecast = done.forecasts.get(service)
-    bought = (
-        max(anchored_demand(forecast, view.service.demand_quantile, now_s, rules.horizon))
-        if forecast is not None
-        else None
-    )
+    level = bought = None
+    if forecast is not None:
+        level = purchase(view, forecast, done.situation.catalogue, rules.capacity).level
+        bought = max(anchored_demand(forecast, level, now_s, rules.horizon))
     scene = Scene(done.situation, now_s, rules.capacity, rules.rails, done.forecasts)
-    return Explanation(view, forecast, bought, _candidates(view, bought, scene), decision, stored == decision)
+    candidates = _candidates(view, bought, scene)
+    return Explanation(view, forecast, level, bought, candidates, decision, stored == decision)
 
 
 def _candidates(view: ServiceView, demand_rps: float | None, scene: Scene) -> tuple[Candidate, ...]:
@@ -86,6 +95,6 @@ def _candidates(view: ServiceView, demand_rps: float | None, scene: Scene) -> tu
         rps = scene.rps(view, name)
         price = scene.situation.catalogue.flavor(name).cost_per_hour
         able = rps > 0 and demand_rps is not None
-        replicas = math.ceil((demand_rps or 0.0) / rps - 1e-9) if able else None
+        replicas = scene.replicas_for(view, name, demand_rps or 0.0) if able else None
         found.append(Candidate(name, rps, replicas, price * replicas if replicas is not None else None))
     return tuple(found)

@@ -1,14 +1,14 @@
 """The decision log: what every cycle saw and decided, as JSON lines.
 
-``decisions.jsonl`` has a line a change, ``cycles.jsonl`` a line a cycle (what a report draws), and
-``passes.jsonl`` the whole inputs and outcome of the latest cycles, from which `explain` decides
-again. The last is bounded; the others grow by what happens. What a killed writer left of a line is
-cut off when the next one begins.
+``decisions.jsonl`` has a line a change, ``cycles.jsonl`` a line a cycle (what a report draws),
+``quality.json`` how good forecasts lately turned out to be, and ``passes.jsonl`` the whole inputs and
+outcome of the latest cycles, from which `explain` decides again. The last is bounded; the others grow by
+what happens. What a killed writer left of a line is cut off when the next one begins.
 """
 
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from barista.control.cycle import Pass
 from barista.control.rules import Rules
+from barista.forecast.quality import Quality
 from barista.rails.rail import Scene
 from barista.values.decision import Applied, Decision, Horizontal
 from barista.values.replica import Phase, count_by_flavor
@@ -47,17 +48,28 @@ class LogFiles:
         return self.directory / "passes.jsonl"
 
     @property
+    def quality(self) -> Path:
+        """How good forecasts lately turned out to be."""
+        return self.directory / "quality.json"
+
+    @property
     def problems(self) -> Path:
         """What could not be applied."""
         return self.directory / "problems.jsonl"
 
 
 class DecisionLog:
-    """Writes the log below `directory` (made if absent); lines are flushed as they are written."""
+    """Writes the log below `directory` (made if absent); lines are flushed as they are written.
 
-    def __init__(self, directory: Path, rules: Rules) -> None:
+    `qualities` tells how good forecasts lately turned out to be.
+    """
+
+    def __init__(
+        self, directory: Path, rules: Rules, qualities: Callable[[], tuple[Quality, ...]] = tuple
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._files, self._rules = LogFiles(directory), rules
+        self._files, self._rules, self._qualities = LogFiles(directory), rules, qualities
+        self._shown: tuple[Quality, ...] = ()
         files = self._files
         for path in (files.decisions, files.cycles, files.passes, files.problems):
             _cut_torn_line(path)
@@ -70,6 +82,7 @@ class DecisionLog:
         _append(self._files.cycles, [self._cycle_line(done, seconds)])
         self.decisions(done.outcome.decisions)
         self._keep(done)
+        self._show_quality()
 
     def decisions(self, decisions: Iterable[Decision]) -> None:
         """Record each change of the decisions."""
@@ -84,13 +97,17 @@ class DecisionLog:
         self._recent.append(line)
         self._passes_stored += 1
         if self._passes_stored > 2 * PASSES_KEPT:
-            aside = self._files.passes.with_suffix(".tmp")
-            aside.write_text("".join(f"{kept}\n" for kept in self._recent))
-            aside.replace(self._files.passes)
+            _replace(self._files.passes, "".join(f"{kept}\n" for kept in self._recent))
             self._passes_stored = len(self._recent)
         else:
             with self._files.passes.open("a") as out:
                 out.write(f"{line}\n")
+
+    def _show_quality(self) -> None:
+        qualities = self._qualities()
+        if qualities != self._shown:
+            _replace(self._files.quality, QUALITIES.dump_json(qualities).decode())
+            self._shown = qualities
 
     def _cycle_line(self, done: Pass, seconds: float) -> dict[str, Any]:
         situation, plan = done.situation, done.plan
@@ -143,6 +160,9 @@ def decision_lines(decision: Decision) -> list[dict[str, Any]]:
 
 # A tuple of one: pydantic takes no configuration beside a dataclass. Without it inf and NaN become null.
 _PASS: TypeAdapter[tuple[Pass]] = TypeAdapter(tuple[Pass], config=ConfigDict(ser_json_inf_nan="constants"))
+
+
+QUALITIES: TypeAdapter[tuple[Quality, ...]] = TypeAdapter(tuple[Quality, ...])
 
 
 def encode_pass(done: Pass) -> str:
@@ -203,6 +223,12 @@ def _cut_torn_line(path: Path) -> None:
         if end < len(whole):
             with path.open("r+b") as file:
                 file.truncate(end)
+
+
+def _replace(path: Path, content: str) -> None:
+    aside = path.with_suffix(".tmp")
+    aside.write_text(content)
+    aside.replace(path)
 
 
 def _append(path: Path, lines: list[dict[str, Any]]) -> None:

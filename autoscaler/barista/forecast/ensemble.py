@@ -22,7 +22,7 @@ from barista.values.forecast import Forecast
 from barista.values.series import DAY_S, Calendar, Demand, FloatArray
 
 HELD_BACK_SHARE = 0.3
-MOST_HELD_BACK = 1500
+MOST_HELD_BACK = 1000
 """Steps that a first fit rolls through at most."""
 MOST_ROLLED = 200
 """Steps that an update rolls through: of a longer absence the members are told, nothing is learned."""
@@ -96,6 +96,20 @@ class Ensemble:
         rows = tuple(tuple(row) for row in state.mixture.quantiles[:steps].T.tolist())
         own = Forecast(state.end_s, state.step_s, tuple(mean.tolist()), context.levels, rows, self.name)
         return replace(own, levels=levels, quantiles=tuple(own.quantile(level) for level in levels))
+
+    def member_forecasts(
+        self, state: EnsembleState, steps: int, levels: tuple[float, ...]
+    ) -> Mapping[str, Forecast]:
+        """What each member said from where the `state` stands, as far as it is a forecast."""
+        said, found = state.mixture.waiting.experts[0, :steps], dict[str, Forecast]()
+        for k, name in enumerate(state.names):
+            mean, rows = tuple(state.means[:steps, k].tolist()), said[:, :, k].T.tolist()
+            own = Forecast(
+                state.end_s, state.step_s, mean, state.context.levels, tuple(map(tuple, rows)), name
+            )
+            if own.fault() is None:
+                found[name] = replace(own, levels=levels, quantiles=tuple(map(own.quantile, levels)))
+        return found
 
     def _goes_on(self, warm: EnsembleState, demand: Demand, context: ForecastContext) -> bool:
         same = (warm.names, warm.context, warm.step_s) == (self._members.names, context, demand.step_s)

@@ -5,7 +5,7 @@ milliseconds when a learned forecaster is missing, broken or not fitted yet. The
 of the errors that the same rule made lately, lead by lead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,11 +61,14 @@ class SeasonalNaive:
         values, seasons = state.demand.values, _usable(state)
         past = _Past(values, seasons, _local_steps(state.demand, steps, state.context.calendar))
         targets = np.arange(len(values), len(values) + steps)
-        back = [past.reach(lead) for lead in range(1, steps + 1)]
-        known = {reach: _quantiles(_errors(past, reach), levels) for reach in dict.fromkeys(back)}
-        mean = np.array([past.a_season_ago(targets[[k]], reach)[0] for k, reach in enumerate(back)])
+        back = past.reaches(range(1, steps + 1))
+        mean, apart = np.empty(steps), np.empty((steps, len(levels)))
+        for reach in dict.fromkeys(back):
+            alike = [k for k, found in enumerate(back) if found == reach]
+            mean[alike] = past.a_season_ago(targets[alike], reach)
+            apart[alike] = _quantiles([_errors(past, reach)], levels)
         mean = np.where(np.isfinite(mean), mean, _last_value(values))
-        return _spread(state, mean, [known[reach] for reach in back], levels, self.name)
+        return _spread(state, mean, apart, levels, self.name)
 
 
 class LastValue:
@@ -87,8 +90,9 @@ class LastValue:
         """The last value repeated; quantiles by past differences."""
         values = state.demand.values
         moves = [_finite(values[lead:] - values[:-lead]) for lead in range(1, steps + 1)]
-        apart = [_quantiles(move, levels) for move in moves]
-        return _spread(state, np.full(steps, _last_value(values)), apart, levels, self.name)
+        return _spread(
+            state, np.full(steps, _last_value(values)), _quantiles(moves, levels), levels, self.name
+        )
 
 
 def _needed(step_s: float, context: ForecastContext) -> int:
@@ -115,11 +119,11 @@ class _Past:
     seasons: tuple[int, ...]
     ahead: Positions
 
-    def reach(self, lead: int) -> tuple[int, ...]:
-        """By season, how many of it one must go back to find what is known `lead` steps before."""
+    def reaches(self, leads: range) -> list[tuple[int, ...]]:
+        """For each lead: by season, how many of it to go back to find what is known that much before."""
         # A clock that was put forward in between shortens a season.
         shortened = int(np.ptp(self.ahead))
-        return tuple(-(-(lead + shortened) // season) for season in self.seasons)
+        return [tuple(-(-(lead + shortened) // season) for season in self.seasons) for lead in leads]
 
     def a_season_ago(self, targets: Positions, reach: tuple[int, ...]) -> FloatArray:
         """Values `reach[i]` or more whole `seasons[i]` before `targets`; NaN where none was seen."""
@@ -153,16 +157,20 @@ def _errors(past: _Past, reach: tuple[int, ...]) -> FloatArray:
     return _finite(past.values[targets] - past.a_season_ago(targets, reach))
 
 
-def _quantiles(errors: FloatArray, levels: tuple[float, ...]) -> FloatArray:
-    """The quantiles of `errors` at `levels`; a rule without errors knows no spread."""
-    return np.quantile(errors, levels) if len(errors) else np.zeros(len(levels))
+def _quantiles(errors: Sequence[FloatArray], levels: tuple[float, ...]) -> FloatArray:
+    """The quantiles of each of `errors`, shape (len(errors), levels); without errors no spread is known."""
+    if len({len(each) for each in errors}) == 1 and len(errors[0]):
+        # All at once, which is many times quicker.
+        together: FloatArray = np.quantile(np.array(errors), levels, axis=1).T
+        return together
+    return np.array([np.quantile(each, levels) if len(each) else np.zeros(len(levels)) for each in errors])
 
 
 def _spread(
-    state: SeenDemand, mean: FloatArray, apart: list[FloatArray], levels: tuple[float, ...], name: str
+    state: SeenDemand, mean: FloatArray, apart: FloatArray, levels: tuple[float, ...], name: str
 ) -> Forecast:
-    """`mean` with quantiles that lie `apart` from it, per lead."""
-    quantiles = np.maximum(mean + np.array(apart).T, 0.0)
+    """`mean` with quantiles that lie `apart` from it, shape (leads, levels)."""
+    quantiles = np.maximum(mean + apart.T, 0.0)
     return Forecast(
         origin_s=state.demand.end_s,
         step_s=state.demand.step_s,

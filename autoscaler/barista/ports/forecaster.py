@@ -1,6 +1,6 @@
 """Forecaster: the plug-in that says how much demand comes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -53,4 +53,13 @@ class ManyForecaster(Forecaster, Protocol):
 
     def forecast_many(self, states: Sequence[Any], steps: int, levels: tuple[float, ...]) -> list[Forecast]:
         """One forecast a state, in order; equal to calling `forecast` on each."""
+        ...
+
+
+@runtime_checkable
+class Composite(Forecaster, Protocol):
+    """A forecaster made of others, which tells what each of them says: they are judged beside it."""
+
+    def member_forecasts(self, state: Any, steps: int, levels: tuple[float, ...]) -> Mapping[str, Forecast]:
+        """What each member says from where `state` stands, by name; those that are silent are left out."""
         ...

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -134,6 +135,7 @@ class Calendar:
         return tuple(n for n in steps if n >= 2)
 
 
+@lru_cache(maxsize=2**16)  # of the hours of years: they are asked for again with every forecast
 def _utc_offset_s(zone: ZoneInfo, at_s: int) -> int:
     offset = datetime.fromtimestamp(at_s, zone).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from core_world import CATALOGUE, NOW, PROFILES, make_forecast, make_plan, make_service, rules, seen
 
 from barista.control.controller import Controller, Rhythm
 from barista.control.cycle import Pass, Stages, cycle
 from barista.control.decide import decide
-from barista.control.learn import Learner
 from barista.control.log import DecisionLog, LogFiles
 from barista.control.observe import Watched, observe
 from barista.control.surge import surge
@@ -179,37 +177,3 @@ def test_observing_marks_what_is_absent_instead_of_guessing() -> None:
     away = observe(both, Shelf(away=True), Gauge(demand=None), Memory(), NOW, 60, 10)
     assert [view.replicas for view in away.services] == [None, None]
     assert away.services[0].observation.demand_rps.value is None
-
-
-@dataclass
-class Bench:
-    """A forecaster host that notes what it is asked."""
-
-    ordered: list[tuple[ServiceId, float, int]] = field(default_factory=list)
-    collected: list[float] = field(default_factory=list)
-
-    def learn(self, service: Service, demand: Demand, now_s: float) -> None:
-        self.ordered.append((service.id, now_s, len(demand)))
-
-    def collect(self, now_s: float) -> None:
-        self.collected.append(now_s)
-
-
-def test_fits_are_ordered_by_the_time_of_the_series() -> None:
-    bench, gauge = Bench(), Gauge(histories={A: Demand(-5000, 10, np.ones(500))})
-    learner = Learner(bench, gauge, learn_s=100, history_s=1000, step_s=10)
-    for now_s in range(0, 320, 5):
-        learner.learn([SERVICE], now_s)
-    assert [at for _, at, _ in bench.ordered] == [0, 100, 200, 300]
-    assert gauge.asked == [(-1000, 0), (-900, 100), (-800, 200), (-700, 300)]
-    assert set(bench.collected) == set(range(0, 320, 5))
-
-
-def test_a_young_series_is_learned_again_each_time_it_has_doubled() -> None:
-    bench, gauge = Bench(), Gauge()
-    learner = Learner(bench, gauge, learn_s=100, history_s=1000, step_s=10)
-    for now_s in range(0, 400, 5):
-        if now_s > 15:  # nothing was seen before second 10
-            gauge.histories[A] = Demand(0, 10, np.array([np.nan, *np.ones(now_s // 10 - 1)]))
-        learner.learn([SERVICE], now_s)
-    assert [at for _, at, _ in bench.ordered] == [20, 30, 50, 90, 170, 270, 370]

@@ -34,7 +34,7 @@ def make_pass(at_s: float = NOW) -> Pass:
     """One small replica becomes a medium one, and another medium one is started."""
     view = make_view({"small": 1}, observation=seen(A, demand=28, latency=0.3, in_flight=2))
     given = replace(situation(view), at_s=at_s)
-    plan = make_plan({A: {"medium": ([2], []), "small": ([], [0, 0, 1])}})
+    plan = make_plan({A: {"medium": ([2], [], [1]), "small": ([], [1])}})
     forecasts = {A: make_forecast(30, 38, 30, origin=at_s)}
     return Pass(given, forecasts, plan, decide(given, forecasts, plan, at_s, RULES))
 

@@ -39,6 +39,41 @@ class HangsLater(Honest):
         time.sleep(600)
 
 
+class HangsAtThirteen(Honest):
+    def update(self, state, new_values):
+        if 13.0 in new_values.values:
+            time.sleep(600)
+        return super().update(state, new_values)
+
+
+class CrashesAtThirteen(Honest):
+    def update(self, state, new_values):
+        if 13.0 in new_values.values:
+            os._exit(1)
+        return super().update(state, new_values)
+
+
+class Many(Honest):
+    """Forecasts many at once, unless one of them has seen 13."""
+
+    calls = 0
+
+    def forecast_many(self, states, steps, levels):
+        Many.calls += 1
+        if any(13.0 in state.demand.values for state in states):
+            raise RuntimeError("not these")
+        return [self.forecast(state, steps, levels) for state in states]
+
+
+class Composed(Honest):
+    """Made of one member, of which nothing is to be heard once 13 was seen."""
+
+    def member_forecasts(self, state, steps, levels):
+        if 13.0 in state.demand.values:
+            raise RuntimeError("no more")
+        return {"only": self.forecast(state, steps, levels)}
+
+
 class SaysNaN(Honest):
     def forecast(self, state, steps, levels):
         made = super().forecast(state, steps, levels)
@@ -65,6 +100,10 @@ KINDS = {
         CrashesInFit,
         RaisesLater,
         HangsLater,
+        HangsAtThirteen,
+        CrashesAtThirteen,
+        Many,
+        Composed,
         SaysNaN,
         Crosses,
         SaysNothing,

@@ -105,3 +105,20 @@ def test_a_wrong_file_ends_in_one_line_that_says_where(app, data, tmp_path, cont
 def test_a_missing_file_and_a_missing_directory_are_named(app, data, tmp_path):
     assert "nowhere.csv: cannot be read" in run(app, tmp_path / "nowhere.csv", tmp_path / "out.csv").stderr
     assert "no such directory" in run(app, data, tmp_path / "none" / "out.csv").stderr
+
+
+def test_a_plot_shows_what_came_and_what_each_had_said(app, data, tmp_path):
+    picture = tmp_path / "said.png"
+    given = run(
+        app, data, tmp_path / "out.csv", "--plot", str(picture), forecaster="seasonal-naive,last-value"
+    )
+    assert given.exit_code == 0
+    assert "last-value" in given.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_into_no_directory_is_refused_before_anything_is_forecast(app, data, tmp_path):
+    result = run(app, data, tmp_path / "out.csv", "--plot", str(tmp_path / "none" / "said.png"))
+    assert "--plot" in result.stderr
+    assert result.exit_code == 2
+    assert not (tmp_path / "out.csv").exists()

@@ -69,6 +69,10 @@ def rolled(forecaster, demand, first=336, last=500):
     return rows, score(rows, demand, window)
 
 
+def stated(state, level):
+    return Ensemble(QUICK).forecast(state, 3, CONTEXT.levels).quantile(level)
+
+
 def hourly(values):
     return Demand(0.0, STEP_S, np.asarray(values, dtype=float))
 
@@ -143,6 +147,27 @@ def test_after_a_long_absence_it_goes_on_where_demand_stands():
     found = forecaster.update(state, Demand(200 * STEP_S, STEP_S, demand.values[200:]))
     assert found.end_s == demand.end_s
     assert forecaster.forecast(found, 3, CONTEXT.levels).fault() is None
+
+
+def test_an_outlier_is_news_for_a_step_and_no_lasting_harm():
+    forecaster, demand = Ensemble(QUICK), daily_demand()
+    state = forecaster.fit(demand.until(demand.end_s - 48 * STEP_S), CONTEXT)
+    come = demand.last(48)
+    spoiled = replace(come, values=np.where(np.arange(48) == 10, 1000 * come.values, come.values))
+    calm, struck = (forecaster.update(state, d.until(d.start_s + 11 * STEP_S)) for d in (come, spoiled))
+    assert stated(struck, 0.95)[0] > 100 * stated(calm, 0.95)[0]
+    later = [forecaster.update(s, come) for s in (calm, struck)]
+    np.testing.assert_allclose(stated(later[1], 0.5), stated(later[0], 0.5), rtol=0.5)
+    assert max(stated(later[1], 0.95)) < 2 * max(stated(later[0], 0.95))
+
+
+def test_with_another_step_it_learns_anew():
+    forecaster, demand = Ensemble(QUICK), daily_demand()
+    state = forecaster.fit(demand, CONTEXT)
+    halves = Demand(demand.start_s, STEP_S / 2, np.repeat(demand.values, 2))
+    anew, warm = forecaster.fit(halves, CONTEXT), forecaster.fit(halves, CONTEXT, state)
+    assert warm.step_s == STEP_S / 2
+    assert forecaster.forecast(warm, 3, CONTEXT.levels) == forecaster.forecast(anew, 3, CONTEXT.levels)
 
 
 def test_cutting_the_series_after_an_origin_changes_nothing_up_to_it():

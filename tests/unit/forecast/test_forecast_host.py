@@ -122,7 +122,7 @@ def test_another_choice_is_not_answered_by_the_state_of_the_former():
     [
         ("RefusesToFit", "need more"),
         ("Crosses", "quantiles cross"),
-        ("SaysNothing", "AttributeError"),
+        ("SaysNothing", "forecast is a NoneType"),
         ("Unknown", "KeyError"),
     ],
 )

@@ -6,7 +6,7 @@ from barista.values.series import Demand
 from barista_plugins.arnet import Inputs, Network
 from barista_plugins.compensated import Curve
 from barista_plugins.gaps import filled, followed_by
-from barista_plugins.neuralprophet import NeuralProphetForecaster, neural_prophet, season_table
+from barista_plugins.neuralprophet import neural_prophet, season_table
 from barista_plugins.recent_errors import FEWEST, errors_of, shifts
 
 NAN = np.nan
@@ -58,6 +58,18 @@ def test_the_curve_repeats_its_last_season_beyond_its_end():
     np.testing.assert_array_equal(curve.at(30.0, 6)[:, 0], [3, 4, 3, 4, 3, 4])
 
 
+def test_the_least_squares_that_training_begins_at_repeat_a_rule_without_noise():
+    rng = np.random.default_rng(3)
+    values = list(rng.normal(size=24))
+    for k in range(24, 600):
+        values.append(0.6 * values[k - 1] + 0.3 * values[k - 24] + 0.01 * rng.normal())
+    inputs = Inputs.of(len(values), 5, 2, (24,), 10)
+    network = Network.by_least_squares(inputs, (0.05, 0.95), np.array(values))
+    made = network.predict(inputs, np.array(values), np.array([598]))[0]
+    assert made[0, 0] == pytest.approx(values[598], abs=0.1)
+    assert (np.diff(made[:, [1, 0, 2]], axis=1) > 0).all()
+
+
 def test_the_network_in_numpy_says_what_neuralprophet_says():
     rng = np.random.default_rng(2)
     values = rng.normal(0, 1, 300)
@@ -66,7 +78,7 @@ def test_the_network_in_numpy_says_what_neuralprophet_says():
     at = np.arange(inputs.reach, len(values))
     columns = inputs.seasonal(values, at)
     blank = Network.blank(inputs, (0.05, 0.95))
-    model = neural_prophet(NeuralProphetForecaster(epochs=1), inputs, blank, 0, np.arange(2), len(at))
+    model = neural_prophet(0.03, 1, inputs, blank, 0, np.arange(2), len(at))
     table = season_table(values[at], columns)
     model.fit(table, freq="min", minimal=True)
     theirs = model.predict(table, decompose=False, auto_extend=False)

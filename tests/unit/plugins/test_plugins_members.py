@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,11 @@ from barista.values.series import Calendar, Demand
 from barista_plugins.burst import BurstForecaster
 from barista_plugins.double_seasonal import Rates, Smoothed
 from barista_plugins.forest import Forest
-from barista_plugins.lagged import AROUND, LAGS, Lagged
+from barista_plugins.lagged import AROUND, HOLIDAY, LAGS, Lagged
 from barista_plugins.pending import Pending, spread_of
 from barista_plugins.recent_errors import FEWEST
 from barista_plugins.ridge import RidgeForecaster
-from barista_plugins.robust_ridge import fit_median, foretold
+from barista_plugins.robust_ridge import fit_median, fit_quantile, foretold
 from barista_plugins.scales import KINDS, Scale
 from barista_plugins.smoothing import SmoothingForecaster
 from barista_plugins.trees import TreesForecaster
@@ -115,6 +117,45 @@ def test_the_calendar_is_read_in_local_time():
     assert (share * 24, weekday) == (pytest.approx(21), 6)
 
 
+@pytest.mark.parametrize("switch", ["2024-03-31", "2024-10-27"])
+def test_a_season_ago_is_the_same_local_hour_across_a_clock_change(switch):
+    berlin = Calendar(time_zone="Europe/Berlin", seasons_s=(86_400.0,))
+    start_s = (np.datetime64(switch) - np.timedelta64(20, "D")).astype("datetime64[s]").astype(float)
+    demand = Demand(float(start_s), HOUR_S, np.zeros(24 * 21))
+    local_hour = berlin.local(demand.times_s()).astype("datetime64[h]").astype(int) % 24
+    demand = replace(demand, values=local_hour.astype(float))
+    lagged = Lagged.of(len(demand), 2, HOUR_S, berlin, 32)
+    origin, ago = 24 * 20 + 12, lagged.anchors[1 + 3 :]
+    levels = lagged.levels(demand, np.array([origin]), np.array([1, 2]))[0]
+    np.testing.assert_array_equal(levels[:, ago], np.repeat(local_hour[origin : origin + 2, None], 3, axis=1))
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=by_name)
+def test_the_day_after_a_clock_change_is_forecast_by_the_local_clock(member):
+    berlin = Calendar(time_zone="Europe/Berlin")
+    start_s = float(np.datetime64("2024-03-03T00:00:00").astype("datetime64[s]").astype(float))
+    demand = Demand(start_s, HOUR_S, np.zeros(24 * 30))
+    hour = berlin.local(demand.times_s()).astype("datetime64[h]").astype(int) % 24
+    values = np.where((hour >= 8) & (hour < 18), 50.0, 5.0) + np.random.default_rng(0).normal(
+        0, 0.5, len(hour)
+    )
+    # The clock was put forward on the 31st: on 1 April work begins at 06:00 UTC, no longer at 07:00.
+    fitted, known = 24 * 27, 24 * 29 + 6
+    state = member.fit(replace(demand, values=values[:fitted]), replace(CONTEXT, calendar=berlin))
+    state = member.update(state, replace(demand, values=values[:known]))
+    made = member.forecast(state, 3, (0.5,))
+    assert min(made.quantile(0.5)) > 35
+
+
+def test_a_holiday_is_a_day_of_its_own():
+    demand = hourly(np.arange(24.0 * 21))
+    lagged = Lagged.of(len(demand), 1, HOUR_S, Calendar(country="US"), 32)
+    new_year, the_day_after = (
+        lagged.moments(demand, np.array([at]), np.array([1]))[0, 0, 1] for at in (13, 37)
+    )
+    assert (new_year, the_day_after) == (HOLIDAY, 4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_scale_undoes_what_it_applies_and_follows_the_unit(kind):
     demand = np.array([0.0, 0.1, 5.0, 300.0])
@@ -131,6 +172,30 @@ def test_the_rule_for_the_median_is_deaf_to_bursts():
     outcomes[::20] += 100
     rule = fit_median(inputs, outcomes, np.ones(2), np.array([1e-6]))
     np.testing.assert_allclose([*rule.weights[:, 0], rule.intercepts[0]], [2, -1, 5], atol=0.05)
+
+
+def test_the_rule_for_a_quantile_follows_how_the_spread_grows():
+    rng = np.random.default_rng(4)
+    inputs = rng.uniform(1, 10, size=(4000, 1))
+    outcomes = inputs[:, 0] * rng.exponential(size=4000)
+    rule = fit_quantile(inputs, outcomes, np.ones(1), 1e-6, 0.95)
+    assert rule.weights[0, 0] == pytest.approx(-np.log(0.05), rel=0.15)
+    assert (outcomes <= rule.of(inputs)[:, 0]).mean() == pytest.approx(0.95, abs=0.01)
+
+
+def test_a_burst_beyond_all_experience_lifts_the_bound_in_proportion():
+    rng = np.random.default_rng(5)
+    values = rng.gamma(4.0, 5.0, 24 * 28)
+    for at in rng.choice(len(values) - 4, 25, replace=False):
+        values[at : at + 4] += rng.pareto(1.5) * 40 * 0.6 ** np.arange(4)
+    demand = hourly(values)
+    state = BurstForecaster().fit(demand, CONTEXT)
+    heights = []
+    for factor in (10.0, 100.0):
+        come = Demand(demand.end_s, HOUR_S, np.array([factor * values.max()]))
+        made = BurstForecaster().forecast(BurstForecaster().update(state, come), 1, CONTEXT.levels)
+        heights.append(made.quantile(0.95)[0])
+    assert heights[1] > 5 * heights[0] > 5 * values.max()
 
 
 def test_a_penalty_is_judged_on_rows_after_those_it_was_fitted_to():
@@ -163,10 +228,10 @@ def test_smoothing_at_once_is_smoothing_one_by_one_and_gaps_move_nothing():
     values = np.array([3.0, 5.0, np.nan, 4.0, 6.0, 3.5])
     rates = Rates(np.array([0.1, 0.5]), np.array([[0.3, 0.1]]))
     start = Smoothed.started(4.0, (2,), rates, limit=1.0)
-    at_once, passed = start.followed(values)
+    at_once, passed = start.followed(values, {})
     one_by_one = start
     for value in values:
-        one_by_one, _ = one_by_one.followed(np.array([value]))
+        one_by_one, _ = one_by_one.followed(np.array([value]), {})
     np.testing.assert_allclose(at_once.level, one_by_one.level)
     np.testing.assert_allclose(at_once.habits[0], one_by_one.habits[0])
     np.testing.assert_array_equal(passed.levels[2], passed.levels[1])
@@ -174,14 +239,14 @@ def test_smoothing_at_once_is_smoothing_one_by_one_and_gaps_move_nothing():
 
 def test_a_burst_moves_a_level_no_further_than_the_limit():
     rates = Rates(np.array([0.5]), np.empty((0, 1)))
-    moved, _ = Smoothed.started(10.0, (), rates, limit=2.0).followed(np.array([1e6]))
+    moved, _ = Smoothed.started(10.0, (), rates, limit=2.0).followed(np.array([1e6]), {})
     assert moved.level == pytest.approx([11.0])
 
 
 def test_smoothing_looks_ahead_by_the_habit_of_each_coming_step():
     rates = Rates(np.array([0.0]), np.array([[0.0]]))
     start = Smoothed.started(0.0, (3,), rates, limit=100.0)
-    _, passed = start.followed(np.tile([1.0, 2.0, 3.0], 200))
+    _, passed = start.followed(np.tile([1.0, 2.0, 3.0], 200), {})
     ahead = [passed.ahead(lead)[-1, 0] for lead in (1, 2, 3, 4)]
     np.testing.assert_allclose(ahead, [1, 2, 3, 1], atol=0.05)
 
