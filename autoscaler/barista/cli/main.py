@@ -9,7 +9,21 @@ import sys
 import typer
 
 from barista import __version__
-from barista.cli import control, demo, explain, forecast, models, plan, profile, run
+from barista.cli import (
+    control,
+    controller,
+    crds,
+    demo,
+    explain,
+    forecast,
+    models,
+    plan,
+    profile,
+    profile_resources,
+    run,
+    uninstall,
+    webhook,
+)
 from barista.plugins import PluginError
 from barista.settings import SettingsError
 
@@ -21,7 +35,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (demo, run, plan, forecast, profile, models, explain, control):
+for module in (
+    demo,
+    run,
+    plan,
+    forecast,
+    profile,
+    models,
+    explain,
+    control,
+    controller,
+    uninstall,
+    webhook,
+    profile_resources,
+    crds,
+):
     module.register(app)
 
 

@@ -22,7 +22,10 @@ class Platform(Protocol):
         ...
 
     def apply(self, decisions: Sequence[Decision]) -> tuple[Applied, ...]:
-        """Carry out the decisions that change something; one under `advise` writes nothing."""
+        """Bring services to what the decisions say; one under `advise` writes nothing.
+
+        Those that change nothing come too. What already is so is not written again.
+        """
         ...
 
     def dispatch_rule(self, service: ServiceId) -> DispatchRule:

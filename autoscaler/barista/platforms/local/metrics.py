@@ -4,19 +4,15 @@ What Prometheus does not say is missing, never zero, and its absence is an answe
 number of queries does not grow with the number of services.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import requests
-from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
-from urllib3.util.retry import Retry
 
 from barista.platforms.local.router_metrics import ARRIVALS, IN_FLIGHT, IN_SERVICE, REQUEST_DURATION
 from barista.platforms.local.samples import Boundaries, Samples
+from barista.platforms.promql import NO_ANSWER, Querying, duration, points_of
 from barista.values.observation import Observation, Reading
-from barista.values.series import Demand, FloatArray
+from barista.values.series import Demand
 from barista.values.service import Service, ServiceId
 
 FEW_SCRAPES = 3
@@ -26,10 +22,6 @@ LOOK_BACK_S = 30.0
 RECENT_STEPS = 12
 NEAR = 0.75
 """A sample tells the count at the boundary of a step when it is younger there than this share of the step."""
-POINTS_PER_QUERY = 11_000
-"""Prometheus refuses a range query of more points a series."""
-
-_NO_ANSWER = (requests.RequestException, PrometheusApiClientException)
 _SAMPLED_AT = "sampled_at"
 
 
@@ -49,13 +41,7 @@ class PrometheusMetrics:
     ) -> None:
         self._few_scrapes_s = FEW_SCRAPES * scrape_interval_s
         self._stale_after_s = self._few_scrapes_s if stale_after_s is None else stale_after_s
-        session = requests.Session()
-        session.trust_env = False  # a proxy named in the environment is not for this server
-        # Not tried again after a time-out: a cycle has no time to wait twice.
-        retry = Retry(total=2, read=0, backoff_factor=0.1, status_forcelist=(502, 503, 504))
-        self._prometheus = PrometheusConnect(
-            url, session=session, retry=retry, timeout=timeout_s, method="POST"
-        )
+        self._prometheus = Querying(url, timeout_s)
 
     def observe(
         self, services: Sequence[Service], now_s: float, window_s: float, step_s: float
@@ -70,7 +56,7 @@ class PrometheusMetrics:
             samples = self._samples(ids, now_s, window_s)
             newest_s = max((series.newest_s for series in samples.values()), default=now_s)
             latencies = self._latencies(services, newest_s, window_s) if samples else {}
-        except _NO_ANSWER:
+        except NO_ANSWER:
             return {service: Observation.missing(service) for service in ids}
         recent = self.history(ids, now_s - RECENT_STEPS * step_s, now_s, step_s) if samples else {}
 
@@ -109,10 +95,8 @@ class PrometheusMetrics:
             return {}
         counters = {service: Boundaries.unknown(last - first + 1) for service in services}
         try:
-            for begin in range(first, last + 1, POINTS_PER_QUERY):
-                end = min(begin + POINTS_PER_QUERY - 1, last)
-                self._fill(counters, first, (begin, end), step_s)
-        except _NO_ANSWER:
+            self._fill(counters, first, last, step_s)
+        except NO_ANSWER:
             return {}
         boundaries_s = np.arange(first, last + 1) * step_s
         rates = {service: counter.rates(boundaries_s, NEAR * step_s) for service, counter in counters.items()}
@@ -122,26 +106,25 @@ class PrometheusMetrics:
             if np.isfinite(values).any()
         }
 
-    def _fill(
-        self, counters: Mapping[ServiceId, Boundaries], first: int, part: tuple[int, int], step_s: float
-    ) -> None:
-        """Fill the boundaries `part` (from, to) of `counters`, the first of which is `first`, in steps."""
+    def _fill(self, counters: Mapping[ServiceId, Boundaries], first: int, last: int, step_s: float) -> None:
+        """Fill the boundaries of `counters`, which are those from `first` to `last`, in steps."""
         counter = f"{ARRIVALS}{{{_only(counters)}}}"
         # Beside the counter, and told from it by a label, the time of each of its samples.
         times = f'label_replace(timestamp({counter}), "{_SAMPLED_AT}", "1", "", "")'
-        for labels, samples in self._range(
-            f"{counter} or {times}", part[0] * step_s, part[1] * step_s, step_s
-        ):
+        both = f"{counter} or {times}"
+        for labels, points in self._prometheus.range(both, first * step_s, last * step_s, step_s):
             boundaries = counters[ServiceId(labels["service"])]
             row = boundaries.sampled_at_s if _SAMPLED_AT in labels else boundaries.counts
-            row[np.round(samples.at_s / step_s).astype(int) - first] = samples.values
+            row[np.round(points[:, 0] / step_s).astype(int) - first] = points[:, 1]
 
     def _samples(
         self, services: Sequence[ServiceId], now_s: float, window_s: float
     ) -> dict[tuple[str, ServiceId], Samples]:
         """Raw samples of arrivals, in flight and in service, by metric and service."""
         names = f'__name__=~"{ARRIVALS}|{IN_FLIGHT}|{IN_SERVICE}"'
-        rows = self._instant(f"{{{names},{_only(services)}}}[{_duration(window_s + LOOK_BACK_S)}]", now_s)
+        rows = self._prometheus.instant(
+            f"{{{names},{_only(services)}}}[{duration(window_s + LOOK_BACK_S)}]", now_s
+        )
         return {
             (row["metric"]["__name__"], ServiceId(row["metric"]["service"])): _of(row["values"])
             for row in rows
@@ -151,40 +134,23 @@ class PrometheusMetrics:
         self, services: Sequence[Service], at_s: float, window_s: float
     ) -> dict[ServiceId, float | None]:
         """Latency (s) at each service's own percentile: one query for each distinct percentile."""
-        span = _duration(max(window_s, self._few_scrapes_s))
+        span = duration(max(window_s, self._few_scrapes_s))
         found: dict[ServiceId, float | None] = {}
         for percentile in sorted({service.slo.percentile for service in services}):
             ids = [service.id for service in services if service.slo.percentile == percentile]
             rates = f"rate({REQUEST_DURATION}_bucket{{{_only(ids)}}}[{span}])"
             quantiles = f"histogram_quantile({percentile}, sum by (service, le) ({rates}))"
-            for row in self._instant(quantiles, at_s):
+            for row in self._prometheus.instant(quantiles, at_s):
                 value = float(row["value"][1])
                 found[ServiceId(row["metric"]["service"])] = value if np.isfinite(value) else None
         return found
 
-    def _instant(self, query: str, at_s: float) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._prometheus.custom_query(query, params={"time": f"{at_s:.3f}"})
-        return rows
-
-    def _range(
-        self, query: str, start_s: float, end_s: float, step_s: float
-    ) -> Iterator[tuple[dict[str, str], Samples]]:
-        # As parameters, since the client rounds its own two arguments to whole seconds.
-        span = {"start": f"{start_s:.3f}", "end": f"{end_s:.3f}"}
-        start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (start_s, end_s))
-        for row in self._prometheus.custom_query_range(query, start, end, f"{step_s:.3f}", params=span):
-            yield row["metric"], _of(row["values"])
-
 
 def _of(pairs: Sequence[tuple[float, str]]) -> Samples:
-    table: FloatArray = np.array(pairs, dtype=np.float64)
-    return Samples(table[:, 0], table[:, 1])
+    points = points_of(pairs)
+    return Samples(points[:, 0], points[:, 1])
 
 
 def _only(services: Iterable[ServiceId]) -> str:
     """The matcher of the label `service`; of what names may hold only the dot is special in it."""
     return f'service=~"{"|".join(service.replace(".", "[.]") for service in services)}"'
-
-
-def _duration(seconds: float) -> str:
-    return f"{round(seconds * 1000)}ms"

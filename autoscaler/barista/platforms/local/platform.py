@@ -27,8 +27,13 @@ class LocalPlatform:
         return STATE.validate_json(self._ask("GET", "/state"))
 
     def apply(self, decisions: Sequence[Decision]) -> tuple[Applied, ...]:
-        """Hand the decisions to the agent. One that is away or refuses them fails them all, in words."""
-        targets = tuple(Target(d.service, d.authority, d.final) for d in decisions)
+        """Hand those that change something to the agent, which keeps to what it was told last.
+
+        One that is away or refuses them fails them all, in words.
+        """
+        targets = tuple(Target(d.service, d.authority, d.final) for d in decisions if d.changes)
+        if not targets:
+            return ()
         try:
             return OUTCOMES.validate_json(self._ask("POST", "/apply", TARGETS.dump_json(targets)))
         except PlatformUnavailable as error:
