@@ -64,6 +64,19 @@ class Fleet:
         """Variables whose sum, with `pending`, is the number of replicas paid at step `t`."""
         return [self.ready[t], *self.start[max(0, t - self.option.setup_steps + 1) : t + 1]]
 
+    def values(self, plan: FlavorPlan | None) -> list[tuple[Any, float]]:
+        """The variables' values in `plan`, in which nothing starts or stops where it is None."""
+        steps, lead = len(self.start), self.option.setup_steps
+        starts, stops = (plan.start, plan.stop) if plan else ((0,) * steps, (0,) * steps)
+        ready = [
+            self.existing_ready[t] + sum(starts[: max(0, t - lead + 1)]) - sum(stops[: t + 1])
+            for t in range(steps)
+        ]
+        return [
+            *zip(self.start, map(float, starts), strict=True),
+            *zip(self.ready, map(float, ready), strict=True),
+        ]
+
     def plan(self) -> FlavorPlan:
         """Starts and stops of the solution found."""
         starts = [round(variable.x) for variable in self.start]
@@ -79,13 +92,12 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a program is made under: all of the problem, or one service's part of it.
+    """What a problem's programs have in common.
 
     Arrays go over the resources of all pools (R) and the steps (T). `room` (R, T) is what the pools
-    have for the program's services; `prices` (R, T) is what a unit of it costs for a step besides, which is
-    nothing unless services are planned apart; `takes` tells what a replica of each flavor holds (R).
-    Costs and prices count in `unit_cost`, the least that a replica costs for a step: the solver's
-    tolerances are absolute, and the costs of a cycle of seconds are not far above them.
+    have; `takes` tells what a replica of each flavor holds (R). Costs count in `unit_cost`, the least that
+    a replica costs for a step: the solver's tolerances are absolute, and the costs of a cycle of
+    seconds are not far above them.
     """
 
     problem: Problem
@@ -94,11 +106,10 @@ class Setting:
     unit_cost: float
     takes: Mapping[str, Amounts]
     room: Amounts
-    prices: Amounts
 
     @staticmethod
     def of(problem: Problem) -> "Setting":
-        """The whole problem: all that the pools have, at no price."""
+        """What the programs of `problem` have in common."""
         resources = [(pool, resource) for pool in problem.pools for resource in RESOURCES]
         per_step = problem.step_s / SECONDS_PER_HOUR
         costs = [f.cost_per_hour * per_step for f in problem.flavors if f.cost_per_hour > 0]
@@ -113,7 +124,6 @@ class Setting:
                 for f in problem.flavors
             },
             room=room,
-            prices=np.zeros_like(room),
         )
 
     def step_cost(self, flavor: str) -> float:
@@ -123,46 +133,24 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A mixed-integer program, the fleets its variables stand for, and its rows of `room`.
-
-    `costs` are, by service, the variables' coefficients in the true cost and what is paid anyway.
-    """
+    """A mixed-integer program and the fleets its variables stand for."""
 
     model: Any
     setting: Setting
     fleets: list[Fleet]
-    room_rows: dict[tuple[int, int], Any]
-    costs: dict[str, tuple[dict[Any, float], float]]
 
-    def cost(self, services: Sequence[ServiceProblem]) -> float:
-        """What the solution found costs for `services`, without the prices of the room."""
-        parts = (self.costs[service.name] for service in services)
-        units = sum(fixed + sum(cost * v.x for v, cost in variable.items()) for variable, fixed in parts)
-        return float(units) * self.setting.unit_cost
+    @property
+    def cost(self) -> float:
+        """What the solution found costs."""
+        return float(self.model.objective_value) * self.setting.unit_cost
 
     @property
     def bound(self) -> float | None:
-        """What every solution costs at least, as far as proven, prices of the room included."""
+        """What every solution costs at least, as far as proven."""
         bound = self.model.objective_bound
         if bound is None or abs(bound) >= NO_BOUND:
             return None
         return float(bound) * self.setting.unit_cost
-
-    @property
-    def shadow_prices(self) -> Amounts:
-        """What a unit more of the room would save, of a linear program that was solved (R, T)."""
-        prices = np.zeros_like(self.setting.room)
-        for at, row in self.room_rows.items():
-            prices[at] = max(0.0, -row.pi)
-        return prices
-
-    def usage(self, services: Sequence[ServiceProblem]) -> Amounts:
-        """What the replicas of `services` hold in the solution found (R, T)."""
-        held = np.zeros_like(self.setting.room)
-        for fleet in (fleet for fleet in self.fleets if fleet.service in services):
-            paid = [sum(v.x for v in fleet.paid(t)) + n for t, n in enumerate(fleet.pending)]
-            held += np.outer(self.setting.takes[fleet.flavor.name], paid)
-        return held
 
     def services(self) -> dict[str, dict[str, FlavorPlan]]:
         """Starts and stops of the solution found, by service and flavor."""
@@ -171,39 +159,40 @@ class Program:
             plans.setdefault(fleet.service.name, {})[fleet.option.flavor] = fleet.plan()
         return plans
 
+    def begin_with(self, services: Mapping[str, Mapping[str, FlavorPlan]]) -> None:
+        """Let the solver begin with the plan `services`."""
+        self.model.start = [
+            pair
+            for fleet in self.fleets
+            for pair in fleet.values(services.get(fleet.service.name, {}).get(fleet.option.flavor))
+        ]
 
-def formulate(services: Sequence[ServiceProblem], setting: Setting, model: Any) -> Program:
-    """Add the planning of `services` in `setting` to the empty python-mip `model`."""
-    steps = range(setting.problem.steps)
-    costs: dict[str, tuple[dict[Any, float], float]] = {}
-    priced: defaultdict[Any, float] = defaultdict(float)
-    priced_anyway = 0.0
+
+def formulate(problem: Problem, model: Any) -> Program:
+    """Add the planning of `problem` to the empty python-mip `model`."""
+    setting = Setting.of(problem)
+    steps = range(problem.steps)
+    cost: defaultdict[Any, float] = defaultdict(float)
+    anyway = 0.0
     fleets: list[Fleet] = []
-    for service in services:
+    for service in problem.services:
         own = [_fleet(service, option, setting, model) for option in service.flavors]
-        true: defaultdict[Any, float] = defaultdict(float)
-        anyway = 0.0
         for fleet in own:
             _add_life(fleet, model)
-            step_cost, takes = setting.step_cost(fleet.flavor.name), setting.takes[fleet.flavor.name]
+            step_cost = setting.step_cost(fleet.flavor.name)
             for t in steps:
-                price = float(takes @ setting.prices[:, t])
                 anyway += step_cost * fleet.pending[t]
-                priced_anyway += (step_cost + price) * fleet.pending[t]
                 for variable in fleet.paid(t):
-                    true[variable] += step_cost
-                    priced[variable] += step_cost + price
+                    cost[variable] += step_cost
         for t in steps:
             unserved = _add_cover(service, own, t, model)
             if unserved is not None:
-                lost = service.shortfall_cost_per_request * setting.problem.step_s / setting.unit_cost
-                true[unserved] = priced[unserved] = lost
+                cost[unserved] = service.shortfall_cost_per_request * problem.step_s / setting.unit_cost
             _add_bounds(service, own, t, t >= setting.binds_from[service.name], model)
-        costs[service.name] = (true, anyway)
         fleets += own
-    room_rows = _add_room(services, fleets, setting, model)
-    model.objective = weighted_sum(priced.items(), priced_anyway)
-    return Program(model, setting, fleets, room_rows, costs)
+    _add_room(fleets, setting, model)
+    model.objective = weighted_sum(cost.items(), anyway)
+    return Program(model, setting, fleets)
 
 
 def minimum_binds_from(problem: Problem) -> dict[str, int]:
@@ -250,7 +239,7 @@ def _fleet(
     steps = range(setting.problem.steps)
     ready = [sum(r.ready_in <= t for r in mine) for t in steps]
     stuck = [sum(r.ready_in <= t < max(r.ready_in, r.lease_left) for r in mine) for t in steps]
-    most = _most_starts(service, option, setting.flavors)
+    most = most_starts(service, option, setting.flavors)
     # What is never ready within the horizon is started for the sake of the minimum only.
     useful = [t + option.setup_steps < len(steps) or service.min_replicas > 0 for t in steps]
     return Fleet(
@@ -265,7 +254,7 @@ def _fleet(
     )
 
 
-def _most_starts(service: ServiceProblem, option: FlavorOption, flavors: Mapping[str, Flavor]) -> int:
+def most_starts(service: ServiceProblem, option: FlavorOption, flavors: Mapping[str, Flavor]) -> int:
     """Starts in one step beyond which an optimal plan never needs more."""
     if any(_replaces(other, option, flavors) for other in service.flavors):
         return 0
@@ -347,24 +336,21 @@ def _add_bounds(
         model.add_constr(weighted_sum(paid, pending - service.min_replicas, ">"))
 
 
-def _add_room(
-    services: Sequence[ServiceProblem], fleets: Sequence[Fleet], setting: Setting, model: Any
-) -> dict[tuple[int, int], Any]:
-    """What the replicas hold fits into the room; rows that could never bind are left out."""
-    rows: dict[tuple[int, int], Any] = {}
+def _add_room(fleets: Sequence[Fleet], setting: Setting, model: Any) -> None:
+    """What the replicas hold fits into the pools; rows that could never bind are left out."""
     for r, room in enumerate(setting.room):
         amounts = [float(setting.takes[fleet.flavor.name][r]) for fleet in fleets]
         holders = [(fleet, amount) for fleet, amount in zip(fleets, amounts, strict=True) if amount > 0]
-        largest = dict.fromkeys((service.name for service in services), 0.0)
+        largest: defaultdict[str, float] = defaultdict(float)
+        maximum = {fleet.service.name: fleet.service.max_replicas for fleet in fleets}
         for fleet, amount in holders:
             largest[fleet.service.name] = max(largest[fleet.service.name], amount)
-        most = sum(service.max_replicas * largest[service.name] for service in services)
+        most = sum(maximum[name] * amount for name, amount in largest.items())
         for t, available in enumerate(room.tolist()):
             if holders and most > available:
                 terms = [(variable, amount) for fleet, amount in holders for variable in fleet.paid(t)]
                 pending = sum(amount * fleet.pending[t] for fleet, amount in holders)
-                rows[r, t] = model.add_constr(weighted_sum(terms, pending - available, "<"))
-    return rows
+                model.add_constr(weighted_sum(terms, pending - available, "<"))
 
 
 def weighted_sum(terms: Any, constant: float = 0.0, sense: str = "") -> Any:

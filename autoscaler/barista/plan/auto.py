@@ -1,11 +1,10 @@
-"""The automatic planner: greedy's plan at once, the exact planner's where it is cheaper.
+"""The automatic planner: the exact planner's plan, greedy's where that one has none.
 
-Greedy's plan is there in a moment and stands whatever the exact planner does in its time; the
-cheaper of the two is returned, with the bound that the exact one proved.
+The exact planner holds its time limit and has a plan early; greedy needs no solver, so it stands in where the
+exact planner is not installed or comes away empty-handed.
 """
 
 from dataclasses import replace
-from time import perf_counter
 
 from barista.plan.greedy import GreedyPlanner
 from barista.plugins import PLANNERS, PluginError, load_plugin
@@ -13,50 +12,36 @@ from barista.ports.planner import Planner
 from barista.values.problem import Plan, PlanLimits, PlanStatus, Problem
 
 EXACT = "mip"
-LEAST_S = 0.1
 
 
 class AutoPlanner:
-    """Plans by `greedy` and by `mip`; by greedy alone where that plug-in is not installed."""
+    """Plans by `mip`; by `greedy` where that plug-in is not installed or finds nothing."""
 
     name = "auto"
 
+    def __init__(self) -> None:
+        self._exact: Planner | None = None
+
     def plan(self, problem: Problem, limits: PlanLimits) -> Plan:
-        """The cheaper of greedy's and the exact planner's plan, with the bound proven."""
-        begun = perf_counter()
-        greedy = GreedyPlanner().plan(problem, limits)
+        """The exact planner's plan, or greedy's with the bound that the exact one proved."""
         try:
-            exact_planner: Planner = load_plugin(PLANNERS, EXACT)
+            # Kept from plan to plan: what it remembers makes the next one quicker.
+            self._exact = self._exact or load_plugin(PLANNERS, EXACT)
         except PluginError as error:
+            greedy = GreedyPlanner().plan(problem, limits)
             return replace(greedy, planner=_named(greedy), note=greedy.note or str(error))
-        exact = exact_planner.plan(problem, _remaining(limits, perf_counter() - begun))
-        return _better(greedy, exact, limits)
-
-
-def _remaining(limits: PlanLimits, spent_s: float) -> PlanLimits:
-    if limits.time_limit_s is None:
-        return limits
-    return replace(limits, time_limit_s=max(LEAST_S, limits.time_limit_s - spent_s))
-
-
-def _better(greedy: Plan, exact: Plan, limits: PlanLimits) -> Plan:
-    best = greedy if _cheaper(greedy, exact) else exact
-    merged = replace(
-        best, planner=_named(best), bound=exact.bound, seconds={**greedy.seconds, **exact.seconds}
-    )
-    if not best.is_usable:
-        return merged
-    if best is greedy and not exact.is_usable:
-        merged = replace(merged, note=f"{EXACT}: {exact.status}{': ' if exact.note else ''}{exact.note}")
-    proven = merged.gap is not None and merged.gap <= limits.gap
-    return replace(merged, status=PlanStatus.OPTIMAL if proven else PlanStatus.FEASIBLE)
-
-
-def _cheaper(one: Plan, other: Plan) -> bool:
-    """Whether `one` is a plan and costs less than `other`, by more than rounding."""
-    if not one.is_usable or one.cost is None:
-        return False
-    return not other.is_usable or other.cost is None or one.cost < other.cost * (1 - 1e-9)
+        exact = self._exact.plan(problem, limits)
+        if exact.is_usable or exact.status is PlanStatus.INFEASIBLE:
+            return replace(exact, planner=_named(exact))
+        greedy = GreedyPlanner().plan(problem, limits)
+        reason = f"{EXACT}: {exact.status}{': ' if exact.note else ''}{exact.note}"
+        return replace(
+            greedy,
+            planner=_named(greedy),
+            bound=exact.bound,
+            seconds={**exact.seconds, **greedy.seconds},
+            note=f"{greedy.note}; {reason}" if greedy.note else reason,
+        )
 
 
 def _named(plan: Plan) -> str:

@@ -53,11 +53,6 @@ def test_when_the_exact_planner_finds_nothing_in_time_greedys_plan_keeps_its_bou
     assert plan.note == "mip: timed-out: none found"
 
 
-def test_the_cheaper_plan_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact_is(monkeypatch, Plan({}, PlanStatus.FEASIBLE, "mip", cost=7.0, bound=0.01))
-    assert AutoPlanner().plan(worked_example(), LIMITS).planner == "auto (greedy)"
-
-
 def test_proven_infeasible_is_said_where_greedy_has_no_plan_either() -> None:
     problem = worked_example()
     crowded = replace(problem, pools=(replace(problem.pools[0], cpu=0.5),))

@@ -109,4 +109,4 @@ def test_flavors_that_cost_nothing_are_no_trouble() -> None:
 
 def test_seconds_are_told_by_phase() -> None:
     plan = MipPlanner().plan(worked_example(), EXACT)
-    assert set(plan.seconds) == {"relax", "share", "improve"}
+    assert {"load", "prices", "bound"} <= set(plan.seconds)
