@@ -22,7 +22,7 @@ AHEAD = 8
 MEMBERS = ("seasonal-naive", "last-value", "ridge", "smoothing", "burst")
 BELIEF_S = 5.0
 """Seconds of seeing that a forecast of the minute under way is worth."""
-CAUTION = 0.3
+CAUTION = 0.05
 """How much of the evidence counts between courses: minutes overlap, and a burst is not a trend."""
 LEAST_RPS = 0.02
 

@@ -20,6 +20,7 @@ from barista.cli.failures import PlayError
 from barista.cli.local import LocalRun, local_run
 from barista.cli.prepare import Prepared
 from barista.cli.trace import DAY, Trace
+from barista.control.log import QUALITIES, LogFiles
 from barista.load.departures import TIME_ZONE
 from barista.load.plan import LoadPlan, Stream
 from barista.platforms.local.prometheus import version as prometheus_version
@@ -150,6 +151,10 @@ def _complete(directory: Path) -> None:
     forecasters = {
         seen.forecast.made_by for c in run.cycles for seen in c.services.values() if seen.forecast is not None
     }
+    # The members of an ensemble are judged by their own names.
+    quality = LogFiles(directory).quality
+    if quality.exists():
+        forecasters |= {seen.forecaster for seen in QUALITIES.validate_json(quality.read_bytes())}
     planners = {cycle.plan.planner for cycle in run.cycles if cycle.plan is not None}
     components = {
         "torchserve": TorchServe().version(),
