@@ -9,10 +9,16 @@ Rules and defaults are those of knative.dev/serving, pkg/autoscaler/scaling and 
 import math
 from dataclasses import dataclass, replace
 
+MEAN_DIGITS = 6
+"""Means are rounded to as many digits, so that none costs a pod by its last."""
+
 
 @dataclass(frozen=True, slots=True)
 class KpaRules:
-    """The constants; `target` is the mean concurrency that one pod is meant to have."""
+    """The constants; `target` is the mean concurrency that one pod is meant to have.
+
+    A service with any load at all has at least `activation_scale` pods.
+    """
 
     target: float
     stable_window_s: float = 60.0
@@ -20,6 +26,7 @@ class KpaRules:
     panic_threshold: float = 2.0
     max_scale_up_rate: float = 1000.0
     max_scale_down_rate: float = 2.0
+    activation_scale: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,17 @@ def scale(state: KpaState, ready: int, now_s: float, rules: KpaRules) -> tuple[S
     panic = _mean(state, now_s - rules.panic_window_s)
     if stable is None or panic is None:
         return Scale(None, "nothing was seen in its windows"), state
-    ready = max(1, ready)
-    at_most = math.ceil(rules.max_scale_up_rate * ready)
-    at_least = math.floor(ready / rules.max_scale_down_rate)
-    stable_pods = min(max(_pods(stable, rules), at_least), at_most)
-    panic_pods = min(max(_pods(panic, rules), at_least), at_most)
+    return scale_to(stable, panic, state, ready, now_s, rules)
 
-    state = _panicking(state, _pods(panic, rules) / ready >= rules.panic_threshold, now_s, rules)
+
+def scale_to(
+    stable: float, panic: float, state: KpaState, ready: int, now_s: float, rules: KpaRules
+) -> tuple[Scale, KpaState]:
+    """As `scale`, for the mean concurrency over the stable and over the panic window."""
+    ready = max(1, ready)
+    panicking = math.ceil(panic / rules.target) / ready >= rules.panic_threshold
+    stable_pods, panic_pods = _pods(stable, ready, rules), _pods(panic, ready, rules)
+    state = _panicking(state, panicking, now_s, rules)
     seen = f"mean concurrency {stable:.2f}, lately {panic:.2f}, target {rules.target:g} a pod"
     if state.panic_at_s is None:
         return Scale(stable_pods, f"stable: {seen}"), state
@@ -88,9 +99,13 @@ def _panicking(state: KpaState, cause: bool, now_s: float, rules: KpaRules) -> K
 
 def _mean(state: KpaState, since_s: float) -> float | None:
     inside = [sample.concurrency for sample in state.samples if sample.at_s > since_s]
-    return sum(inside) / len(inside) if inside else None
+    return round(sum(inside) / len(inside), MEAN_DIGITS) if inside else None
 
 
-def _pods(concurrency: float, rules: KpaRules) -> int:
-    # A mean of floats must not cost a pod by its last digit.
-    return math.ceil(concurrency / rules.target - 1e-9)
+def _pods(concurrency: float, ready: int, rules: KpaRules) -> int:
+    """Pods for a mean concurrency: within the rates, and not fewer than an activation brings, if any."""
+    wanted = math.ceil(concurrency / rules.target)
+    at_most = math.ceil(rules.max_scale_up_rate * ready)
+    at_least = math.floor(ready / rules.max_scale_down_rate)
+    pods = min(max(wanted, at_least), at_most)
+    return max(pods, rules.activation_scale) if wanted > 0 else pods

@@ -20,7 +20,6 @@ from barista.values.situation import ServiceView, Situation
 
 NAME = "kpa"
 TICK_S = 2.0
-TARGET_UTILISATION = 0.7
 
 
 class Kpa:
@@ -61,7 +60,10 @@ class Kpa:
         return wanted(view, _counts(flavor, opinion.pods), _counts(flavor, count), tuple(reasons), situation)
 
     def _rules(self, service: Service) -> KpaRules:
-        rules, time_scale = KpaRules(TARGET_UTILISATION * service.concurrency), self._options.time_scale
+        rules, time_scale = (
+            KpaRules(self._options.target_utilisation * service.concurrency),
+            self._options.time_scale,
+        )
         return replace(
             rules,
             stable_window_s=rules.stable_window_s * time_scale,

@@ -1,7 +1,9 @@
 """The options of rivals: checked when the policy is made, so that a run does not fail half-way."""
 
 from collections.abc import Iterable, Mapping
+from datetime import time
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, ValidationError
 
@@ -30,10 +32,11 @@ class Options(BaseModel):
 
 
 class StaticOptions(Options):
-    """By service: `counts` of replicas, or the `peak_rps` (requests/s) that they must be enough for."""
+    """By service: `counts` of replicas, or `peak_rps` (requests/s), `factor` times which they must serve."""
 
     counts: Mapping[str, NonNegativeInt] = Field(default_factory=dict)
     peak_rps: Mapping[str, NonNegativeFloat] = Field(default_factory=dict)
+    factor: float = Field(1.0, gt=0)
 
     def check(self, policy: str, services: Iterable[Service]) -> None:
         """PolicyError when a service is neither counted nor has a peak, or one is not there."""
@@ -53,10 +56,46 @@ class StaticOptions(Options):
 
 
 class KpaOptions(Options):
-    """`time_scale` shortens (below 1) windows and ticks; `scale_to_zero` lets idle services go."""
+    """`time_scale` shortens (below 1) windows and ticks; `scale_to_zero` lets idle services go.
+
+    `target_utilisation` is the share of a pod's concurrency that it is meant to have on average.
+    """
 
     time_scale: float = Field(1.0, gt=0)
+    target_utilisation: float = Field(0.7, gt=0, le=1)
     scale_to_zero: bool = False
+
+
+class HpaOptions(Options):
+    """`target_utilisation` is the share of a replica's places that is meant to be taken on average."""
+
+    target_utilisation: float = Field(0.7, gt=0, le=1)
+
+
+class ScheduleOptions(Options):
+    """`counts` of replicas from each time of day (HH:MM, in `time_zone`) on, each times `factor`."""
+
+    counts: Mapping[time, NonNegativeInt] = Field(min_length=1)
+    time_zone: ZoneInfo = ZoneInfo("UTC")
+    factor: float = Field(1.0, gt=0)
+
+
+class AiadOptions(Options):
+    """Below `low` times the objective, latency lets a replica go."""
+
+    low: float = Field(0.5, gt=0, lt=1)
+
+
+class OneshotOptions(Options):
+    """`target` is the share of the objective that the latency is meant to have."""
+
+    target: float = Field(1.0, gt=0)
+
+
+class FairShareOptions(Options):
+    """`total` is what all services have together."""
+
+    total: int = Field(gt=0)
 
 
 _O = TypeVar("_O", bound=Options)

@@ -51,7 +51,7 @@ class Static:
         if service.id in self._options.counts:
             count = self._options.counts[service.id]
             return _Size(flavor, count, f"{count} replicas, as told")
-        peak_rps = self._options.peak_rps[service.id]
+        peak_rps = self._options.factor * self._options.peak_rps[service.id]
         for count in range(max(1, service.min_replicas), service.max_replicas + 1):
             if self._rps(view, flavor, count) >= peak_rps:
                 return _Size(flavor, count, f"{count} replicas for a peak of {peak_rps:g} requests/s")

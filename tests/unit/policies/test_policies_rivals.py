@@ -141,6 +141,6 @@ def test_what_cannot_be_made_is_refused_with_its_mend(name, options, complaint):
 
 
 def test_every_known_rival_can_be_made():
-    options = {"static": {"counts": {A: 1}}}
+    options = {"static": {"counts": {A: 1}}, "schedule": {"counts": {"00:00": 1}}, "fair-share": {"total": 1}}
     made = [make_policy(name, options.get(name, {}), watched(), RULES) for name in POLICIES]
     assert tuple(policy.name for policy in made) == POLICIES
