@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import psutil
 
-from barista.cli.compose import FITS_AHEAD
+from barista.cli.foresight import FITS_AHEAD
 from barista.control.learn import Learner
 from barista.forecast import tasks
 from barista.forecast.host import ForecasterHost

@@ -17,7 +17,8 @@ def register(app: typer.Typer) -> None:
 
 def command(directory: Annotated[Path, typer.Argument(help="directory with controller.json")]) -> None:
     """Run the controller specified in DIRECTORY until it is ended."""
-    from barista.cli.compose import PROFILES, SPEC, STATES, Adapters, ControllerSpec, compose
+    from barista.cli.adapters import Adapters
+    from barista.cli.compose import PROFILES, SPEC, STATES, ControllerSpec, compose
     from barista.forecast.quality import Watch
     from barista.forecast.store import StateStore
     from barista.platforms.local.metrics import PrometheusMetrics

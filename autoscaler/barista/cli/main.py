@@ -10,6 +10,7 @@ import typer
 
 from barista import __version__
 from barista.cli import (
+    backtest,
     control,
     controller,
     crds,
@@ -21,6 +22,7 @@ from barista.cli import (
     profile,
     profile_resources,
     run,
+    simulate,
     uninstall,
     webhook,
 )
@@ -40,6 +42,8 @@ for module in (
     run,
     plan,
     forecast,
+    backtest,
+    simulate,
     profile,
     models,
     explain,

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from barista.cli.compose import Adapters, ControllerSpec, compose
+from barista.cli.adapters import Adapters
+from barista.cli.compose import ControllerSpec, compose
+from barista.cli.foresight import Foresight
 from barista.platforms.simulated.cluster import SimulatedCluster
 from barista.platforms.simulated.drive import drive
 from barista.platforms.simulated.run import SimulatedRun
 from barista.platforms.simulated.service import SimulatedService
+from barista.settings import Settings
 from barista.values.profile import ExecutionProfile
 from barista.values.replica import Counts
 from barista.values.series import Demand, FloatArray
@@ -22,15 +25,36 @@ def play_virtually(
     initial: Mapping[ServiceId, Counts],
     span_s: tuple[float, float],
     progress: Callable[[float], None] | None = None,
+    given: Foresight | None = None,
+    queue_limit: int | None = None,
 ) -> SimulatedRun:
     """What comes of the controller of `spec` between the moments `span_s`, on a cluster that holds `initial`.
 
     The same arguments give the same run, to the last digit: plug-ins work in this process, and the
-    planner is bounded by nodes instead of seconds.
+    planner is bounded by nodes instead of seconds. `given` foresight stands for that of `spec`; at most
+    `queue_limit` requests of a service wait.
     """
     settings = spec.parsed()
     start_s, end_s = span_s
-    services = [
+    services = simulated_services(settings, measured, arrivals_s, past, initial)
+    cluster = SimulatedCluster(
+        settings.catalogue(), services, start_s, seed=spec.seed, queue_limit=queue_limit
+    )
+    here = Inline()
+    adapters = Adapters(cluster, cluster, here, here, here)
+    controller = compose(spec, measured, adapters, None, given=given, live=False)
+    return drive(controller.tick, cluster, start_s, end_s, progress)
+
+
+def simulated_services(
+    settings: Settings,
+    measured: Sequence[ExecutionProfile],
+    arrivals_s: Mapping[ServiceId, FloatArray],
+    past: Mapping[ServiceId, Demand],
+    initial: Mapping[ServiceId, Counts],
+) -> list[SimulatedService]:
+    """The services of `settings` as a simulated cluster is given them."""
+    return [
         SimulatedService(
             service,
             {p.flavor: p for p in measured if p.model == service.model},
@@ -40,7 +64,3 @@ def play_virtually(
         )
         for service in (settings.resolve(chosen) for chosen in settings.services)
     ]
-    cluster = SimulatedCluster(settings.catalogue(), services, start_s, seed=spec.seed)
-    here = Inline()
-    controller = compose(spec, measured, Adapters(cluster, cluster, here, here, here), None, live=False)
-    return drive(controller.tick, cluster, start_s, end_s, progress)

@@ -44,12 +44,22 @@ def surge(situation: Situation, now_s: float, rules: Rules) -> Outcome:
             memory = replace(memory, boost=Boost(counts, now_s + rules.surge_hold_s, strain.text))
         proposals.append(proposal)
         services[view.service.id] = replace(memory, surge_off=off)
+    if all(_is_quiet(proposal, scene) for proposal in proposals):
+        return Outcome((), Memory(services, situation.memory.cycles))
     raising = tuple(
         decision
         for decision in decisions_from(tuple(proposals), scene)
         if decision.changes and services[decision.service].surge_off is None
     )
     return Outcome(raising, Memory(services, situation.memory.cycles))
+
+
+def _is_quiet(proposal: Proposal, scene: Scene) -> bool:
+    """Whether nothing asks for more than is there, so that no rail need be asked: the case nearly always."""
+    view, held = proposal.view, proposal.current
+    boost = scene.situation.memory.of(proposal.id).boost
+    boosted = boost is not None and boost.until_s > scene.now_s
+    return not proposal.reasons and not boosted and sum(held.values()) >= view.service.min_replicas
 
 
 def _off(view: ServiceView, now_s: float, fresh_s: float) -> str | None:

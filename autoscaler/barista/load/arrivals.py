@@ -23,3 +23,24 @@ def poisson_arrivals(rates: Demand, seed: int) -> FloatArray:
     counts = chance.poisson(rates.values * rates.step_s)
     starts_s = np.repeat(rates.times_s(), counts)
     return np.sort(starts_s + chance.uniform(0.0, rates.step_s, len(starts_s)))
+
+
+def counted_arrivals(counted: Demand, seed: int) -> FloatArray:
+    """Arrival times of the requests that were `counted`, ascending, shape (n,), on its clock.
+
+    Within its step each falls anywhere alike, as those of a Poisson process do once their number is
+    known. In a gap, of which nothing is known, none come.
+    """
+    chance = np.random.default_rng(seed)
+    counts = np.round(np.nan_to_num(counted.values) * counted.step_s).astype(np.int64)
+    starts_s = np.repeat(counted.times_s(), counts)
+    return np.sort(starts_s + chance.uniform(0.0, counted.step_s, len(starts_s)))
+
+
+def counts_at(rates: Demand, factor: float, seed: int) -> Demand:
+    """What would have been counted at `factor` times the `rates`: Poisson; as it was at a factor of 1."""
+    if factor == 1:
+        return rates
+    chance, gaps = np.random.default_rng(seed), np.isnan(rates.values)
+    counts = chance.poisson(np.where(gaps, 0.0, rates.values) * factor * rates.step_s)
+    return Demand(rates.start_s, rates.step_s, np.where(gaps, np.nan, counts / rates.step_s))

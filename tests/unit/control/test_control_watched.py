@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from barista.cli.compose import Adapters, ControllerSpec, compose
+from barista.cli.adapters import Adapters
+from barista.cli.compose import ControllerSpec, compose
 from barista.control.explain import latest_qualities
 from barista.forecast.quality import NEXT, SETUP, TOLD, Watch
 from barista.forecast.store import StateStore

@@ -26,8 +26,8 @@ from barista.values.service import Authority, DispatchRule, Service, ServiceId
 class SimulatedCluster(Platform, MetricSource):
     """A cluster with the pools of `catalogue`, from `start_s` on.
 
-    At most `queue_limit` requests of a service wait (None: any number); what is seen is
-    `scrape_delay_s` old. ValueError when the first replicas do not fit their pools.
+    Requests are handed to replicas by the rule `dispatch`; at most `queue_limit` of a service wait (None: any
+    number). What is seen is `scrape_delay_s` old. ValueError when the first replicas do not fit their pools.
     """
 
     def __init__(
@@ -38,10 +38,14 @@ class SimulatedCluster(Platform, MetricSource):
         *,
         seed: int = 0,
         queue_limit: int | None = None,
+        dispatch: DispatchRule = DispatchRule.LEAST_LOADED,
         scrape_delay_s: float = 0.0,
     ) -> None:
         self._catalogue, self._scrape_delay_s, self._now_s = catalogue, scrape_delay_s, start_s
-        self._hosted = {given.id: Hosted.of(given, start_s, seed, queue_limit) for given in services}
+        self._dispatch = dispatch
+        self._hosted = {
+            given.id: Hosted.of(given, start_s, seed, queue_limit, dispatch) for given in services
+        }
         self._orders = Orders(catalogue, {name: hosted.fleet for name, hosted in self._hosted.items()})
         for replica in self._replicas():
             if not self._orders.has_room(replica.flavor, besides=replica.id):
@@ -75,20 +79,25 @@ class SimulatedCluster(Platform, MetricSource):
     def apply(self, decisions: Sequence[Decision]) -> tuple[Applied, ...]:
         """Carry out the decisions at once; one under `advise` changes nothing."""
         faults = {d.service: "no such service here" for d in decisions if d.service not in self._hosted}
-        orders = (
-            (decision.service, change)
+        changing = [
+            decision
             for decision in decisions
-            if decision.authority is not Authority.ADVISE and decision.service not in faults
-            for change in decision.changes
-        )
-        faults = {**faults, **self._orders.carry_out(orders, self._now_s)}
+            if decision.changes
+            and decision.authority is not Authority.ADVISE
+            and decision.service not in faults
+        ]
+        for decision in changing:
+            self._hosted[decision.service].fleet.ledger.changed(self._now_s)
+        if changing:
+            orders = [(decision.service, change) for decision in changing for change in decision.changes]
+            faults = {**faults, **self._orders.carry_out(orders, self._now_s)}
         return tuple(
             Applied(d.service, d.service not in faults, faults.get(d.service, "")) for d in decisions
         )
 
     def dispatch_rule(self, service: ServiceId) -> DispatchRule:  # noqa: ARG002
-        """The central queue's rule, for every service."""
-        return DispatchRule.LEAST_LOADED
+        """The cluster's rule, for every service."""
+        return self._dispatch
 
     def observe(
         self, services: Sequence[Service], now_s: float, window_s: float, step_s: float

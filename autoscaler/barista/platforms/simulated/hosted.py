@@ -11,6 +11,7 @@ from barista.platforms.simulated.queue import FcfsQueue
 from barista.platforms.simulated.run import ServiceRun
 from barista.platforms.simulated.service import SimulatedService
 from barista.values.flavor import Catalogue
+from barista.values.service import DispatchRule
 
 HOUR_S = 3600.0
 
@@ -25,7 +26,9 @@ class Hosted:
     fleet: Fleet
 
     @staticmethod
-    def of(given: SimulatedService, start_s: float, seed: int, queue_limit: int | None) -> "Hosted":
+    def of(
+        given: SimulatedService, start_s: float, seed: int, queue_limit: int | None, dispatch: DispatchRule
+    ) -> "Hosted":
         """`given` from `start_s` on. Chances hang on `seed` and the service's identity alone."""
         if given.arrivals_s.size and given.arrivals_s[0] < start_s:
             raise ValueError(f"service {given.id}: arrivals before the start at {start_s} s: cut them off")
@@ -35,6 +38,8 @@ class Hosted:
             luck.random(len(given.arrivals_s)),
             lambda flavor: given.profile(flavor).service_time,
             queue_limit,
+            dispatch,
+            seed,
         )
         offered = Offered(given.past, given.arrivals_s, start_s)
         return Hosted(given, queue, offered, Fleet(given, queue, setups, start_s))
@@ -49,4 +54,6 @@ class Hosted:
             replica_seconds=seconds,
             cost=sum(s / HOUR_S * catalogue.flavor(name).cost_per_hour for name, s in seconds.items()),
             cold_starts=self.fleet.ledger.cold_starts(from_s, until_s),
+            paid=self.fleet.ledger.paid(from_s, until_s),
+            changes=self.fleet.ledger.changes(from_s, until_s),
         )

@@ -17,6 +17,8 @@ class Offered:
 
     def __init__(self, past: Demand | None, arrivals_s: FloatArray, start_s: float) -> None:
         self._arrivals, self._start_s = arrivals_s, start_s
+        # The same few steps are read with each look until another one is over.
+        self._read = (0, 0, 0.0, Demand(start_s, 1.0, np.empty(0)))
         known = past.until(start_s) if past is not None else None
         self._edges = np.array([start_s])
         self._count, self._seen_s = np.zeros(1), np.zeros(1)
@@ -28,6 +30,9 @@ class Offered:
 
     def rate_rps(self, from_s: float, until_s: float) -> float:
         """Mean rate over what was seen of ``[from_s, until_s)``; NaN if nothing was."""
+        if self._start_s <= from_s < until_s:
+            came = np.searchsorted(self._arrivals, until_s, side="left")
+            return float(came - np.searchsorted(self._arrivals, from_s, side="left")) / (until_s - from_s)
         edges = np.array([from_s, until_s])
         seen_s = np.diff(self._seen(edges))[0]
         return float(np.diff(self._requests(edges))[0] / seen_s) if seen_s > 0 else math.nan
@@ -39,6 +44,11 @@ class Offered:
         """
         first = math.ceil(max(start_s, self._edges[0]) / step_s - 1e-6)
         last = max(first, math.floor(end_s / step_s + 1e-6))
+        if self._read[:3] != (first, last, step_s):
+            self._read = first, last, step_s, self._series(first, last, step_s)
+        return self._read[3]
+
+    def _series(self, first: int, last: int, step_s: float) -> Demand:
         edges = np.arange(first, last + 1) * step_s
         rates = np.diff(self._requests(edges)) / step_s
         rates[np.diff(self._seen(edges)) < step_s * (1 - 1e-6)] = np.nan

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barista.platforms.simulated.ledger import Paid
 from barista.values.series import FloatArray
 from barista.values.service import ServiceId, Slo
 
@@ -14,7 +15,8 @@ class ServiceRun:
     """One service's requests, in order of arrival, and what it used.
 
     `latencies_s`, shape (n,), is NaN where a request was refused or still waited at the end.
-    `replica_seconds` are by flavor.
+    `replica_seconds` are by flavor; `changes` counts the decisions that changed something; `paid` is the
+    time of each replica.
     """
 
     slo: Slo
@@ -23,6 +25,8 @@ class ServiceRun:
     replica_seconds: Mapping[str, float]
     cost: float
     cold_starts: int
+    changes: int
+    paid: tuple[Paid, ...] = ()
 
     @property
     def requests(self) -> int:
