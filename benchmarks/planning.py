@@ -1,13 +1,14 @@
 """How cheap the plans are, and how near to the proven best, on the planning benchmark's instances.
 
     python -m benchmarks.planning [--instances tiny-loose,s10-tight] [--planners auto,greedy] [--time-limit S]
+                                  [--rivals cbc,highs] [--rival-limit S]
 
-Each planner plans each instance; the benchmark's own check.py, which knows no solver, says whether the plan
-is feasible and what it costs. `over best` compares with the cheapest plan known, `certified` is the gap to
-the bound that the planner proved itself. The benchmark (instances, bounds.json, check.py) is looked for
-beside the checkout, in shared/bench/planning, or where `--bench` says. `cpu` is processor time of all
-threads, which does not grow on a busy machine; `warm` the wall time of a second plan, one step later, by
-the same planner.
+Each planner plans each instance, and so does each rival: the whole problem as one program, solved by CBC or
+HiGHS (see `planning_rivals`). The benchmark's own check.py, which knows no solver, says whether a plan is
+feasible and what it costs; where `--bench` names a folder without it, `barista.plan.price` does.
+`over best` compares with the cheapest plan known to bounds.json, `certified` is the gap to the bound that
+the planner proved itself. `cpu` is processor time of all threads, which grows less on a busy machine; `warm`
+and `wcpu` are both times of a second plan, one step later, by the same planner.
 Compiled code is loaded before the first clock starts.
 """
 
@@ -22,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from barista.plan.instance import read_instance, write_plan
+from barista.plan.price import price
 from barista.plugins import PLANNERS, load_plugin
 from barista.ports.planner import Planner
 from barista.testing.planners import worked_example
-from barista.values.problem import Plan, PlanLimits
+from barista.values.problem import Plan, PlanLimits, Problem
+from benchmarks.planning_rivals import RIVALS
 from benchmarks.planning_shift import one_step_later
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench" / "planning"
@@ -36,36 +39,44 @@ GAP, GAP_OF_MANY, MANY = 0.001, 0.01, 50
 def main(arguments: Iterable[str] | None = None) -> None:
     """Print a row for each instance and planner."""
     given = _parsed(arguments)
-    bounds = json.loads((given.bench / "bounds.json").read_text())["instances"]
-    names = given.planners.split(",")
-    for planner in names:
-        _made(planner).plan(worked_example(), PlanLimits())
+    instances, known = given.bench / "instances", given.bench / "bounds.json"
+    bounds = json.loads(known.read_text())["instances"] if known.is_file() else {}
+    names = given.instances.split(",") if given.instances else _in_order(instances, bounds)
+    planners = [(_made, name, given.time_limit) for name in given.planners.split(",") if name]
+    rivals = [(_rival, name, given.rival_limit) for name in given.rivals.split(",") if name]
+    for make, name, _ in planners:
+        make(name).plan(worked_example(), PlanLimits())
     if not given.json:
         print(
             f"{'instance':14}{'planner':9}{'cost':>12}{'over best':>11}{'certified':>11}{'seconds':>9}"
-            f"{'cpu':>7}{'warm':>7}  check.py"
+            f"{'cpu':>7}{'warm':>7}{'wcpu':>7}  {'check.py'}"
         )
-    for name in given.instances.split(",") if given.instances else bounds:
-        path = given.bench / "instances" / f"{name}.json.gz"
+    for instance in names:
+        path = instances / f"{instance}.json.gz"
         problem = read_instance(path)
-        limits = PlanLimits(given.time_limit, GAP if len(problem.services) <= MANY else GAP_OF_MANY)
-        for planner in map(_made, names):
-            begun, begun_cpu = time.perf_counter(), time.process_time()
-            plan = planner.plan(problem, limits)
+        gap = GAP if len(problem.services) <= MANY else GAP_OF_MANY
+        for make, name, limit_s in planners + rivals:
+            planner, limits = make(name), PlanLimits(limit_s, gap)
+            plan, spent = _timed(planner, problem, limits)
             row = {
-                "instance": name,
-                "planner": planner.name,
-                "seconds": time.perf_counter() - begun,
-                "cpu_seconds": time.process_time() - begun_cpu,
+                "instance": instance,
+                "planner": name,
+                **spent,
                 "certified_gap": plan.gap,
-                **_checked(given.bench / "check.py", path, plan),
+                **_checked(given.bench / "check.py", path, problem, plan),
             }
-            later = one_step_later(problem, plan)
-            begun = time.perf_counter()
-            planner.plan(later, limits)
-            row["warm_seconds"] = time.perf_counter() - begun
-            row["over_best"] = row["cost"] / bounds[name]["best_cost"] - 1
+            best = bounds.get(instance, {}).get("best_cost")
+            row["planned"] = plan.is_usable
+            row["over_best"] = row["cost"] / best - 1 if best and plan.is_usable else None
+            if make is _made:
+                _, again = _timed(planner, one_step_later(problem, plan), limits)
+                row |= {f"warm_{key}": value for key, value in again.items()}
             print(json.dumps(row) if given.json else _line(row), flush=True)
+
+
+def _in_order(instances: Path, bounds: Iterable[str]) -> list[str]:
+    """The names of all instances, in the order of `bounds` where that is known."""
+    return list(bounds) or sorted(path.name.removesuffix(".json.gz") for path in instances.glob("*.json.gz"))
 
 
 def _made(name: str) -> Planner:
@@ -73,12 +84,32 @@ def _made(name: str) -> Planner:
     return planner
 
 
+def _rival(name: str) -> Planner:
+    return RIVALS[name]()
+
+
+def _timed(planner: Planner, problem: Problem, limits: PlanLimits) -> tuple[Plan, dict[str, float]]:
+    begun, begun_cpu = time.perf_counter(), time.process_time()
+    plan = planner.plan(problem, limits)
+    return plan, {
+        "seconds": time.perf_counter() - begun,
+        "cpu_seconds": time.process_time() - begun_cpu,
+    }
+
+
 def _line(row: dict[str, Any]) -> str:
+    if not row["planned"]:
+        spent = f"{row['seconds']:>9.2f}{row['cpu_seconds']:>7.2f}"
+        return f"{row['instance']:14}{row['planner']:9}{'no plan':>12}{'':22}{spent}"
     certified = "none" if row["certified_gap"] is None else f"{row['certified_gap']:.3%}"
+    over = "" if row["over_best"] is None else f"{row['over_best']:.3%}"
+    warm = (
+        f"{row['warm_seconds']:>7.2f}{row['warm_cpu_seconds']:>7.2f}" if "warm_seconds" in row else " " * 14
+    )
     verdict = "feasible" if row["feasible"] else f"INFEASIBLE: {row['violations'][0]}"
     return (
-        f"{row['instance']:14}{row['planner']:9}{row['cost']:>12.4f}{row['over_best']:>11.3%}{certified:>11}"
-        f"{row['seconds']:>9.2f}{row['cpu_seconds']:>7.2f}{row['warm_seconds']:>7.2f}  {verdict}"
+        f"{row['instance']:14}{row['planner']:9}{row['cost']:>12.4f}{over:>11}{certified:>11}"
+        f"{row['seconds']:>9.2f}{row['cpu_seconds']:>7.2f}{warm}  {verdict}"
     )
 
 
@@ -87,15 +118,21 @@ def _parsed(arguments: Iterable[str] | None) -> argparse.Namespace:
     parser.add_argument("--instances", help="names, separated by commas; default: all")
     parser.add_argument("--planners", default="auto,greedy")
     parser.add_argument("--time-limit", type=float, default=15.0, metavar="S")
+    parser.add_argument("--rivals", default="cbc,highs", help="cbc, highs, both or '' (default: both)")
+    parser.add_argument("--rival-limit", type=float, default=60.0, metavar="S")
     parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
     parser.add_argument("--bench", type=Path, default=BENCH)
     given = parser.parse_args(None if arguments is None else list(arguments))
-    if not (given.bench / "bounds.json").is_file():
-        parser.error(f"{given.bench}: not the planning benchmark (no bounds.json): name it by --bench")
+    if not (given.bench / "instances").is_dir():
+        parser.error(f"{given.bench}: not the planning benchmark (no instances/): name it by --bench")
     return given
 
 
-def _checked(check: Path, instance: Path, plan: Plan) -> dict[str, Any]:
+def _checked(check: Path, instance: Path, problem: Problem, plan: Plan) -> dict[str, Any]:
+    """What check.py says of `plan`, or `price` where the benchmark has none."""
+    if not check.is_file():
+        found = price(problem, plan)
+        return {"feasible": found.feasible, "violations": found.violations, "cost": found.cost}
     with tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch) / "plan.json"
         write_plan(written, plan)

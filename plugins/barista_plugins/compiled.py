@@ -1,7 +1,7 @@
 """Machine code for the planner's inner loops, made by numba at first use and kept on disk.
 
-numba stores the code beside the module (``__pycache__``), or under ``NUMBA_CACHE_DIR`` where that
-is set: what was compiled once, for instance while an image is built, starts in a moment ever after.
+numba stores the code beside the module (``__pycache__``), or under ``NUMBA_CACHE_DIR`` where that is set, or
+below ``HOME`` where it may not write there: what was compiled once is loaded in seconds ever after.
 """
 
 import importlib

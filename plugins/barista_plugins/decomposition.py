@@ -13,7 +13,7 @@
 2 and 3 take turns, with more nodes each time, until the gap is reached or time is over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
@@ -51,12 +51,13 @@ class Decomposition:
     """One problem's planning, and how far it has come; costs are in the packed problem's `unit_cost`.
 
     `chosen` has a column for each service once there is a plan; `bound` holds for every plan, and is infinite
-    where a service has none even by itself.
+    where a service has none even by itself. `prices` and the `known` columns are a start, not trusted.
     """
 
     packed: PackedProblem
     budget: Budget
     prices: Amounts
+    known: Sequence[Column] = ()
     bound: float = -np.inf
     chosen: list[Column] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -70,7 +71,14 @@ class Decomposition:
         count = len(self.packed.problem.services)
         self._crew = Crew(self.packed.arrays)
         self._master = Master(count, self.packed.room)
+        for column in self.known:
+            self._master.add(column)
         self._least, self._best = np.full(count, -np.inf), np.full(count, np.inf)
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """All plans known of single services."""
+        return self._master.columns
 
     @property
     def cost(self) -> float:
@@ -87,6 +95,9 @@ class Decomposition:
     def run(self) -> None:
         """Plan until the gap is reached, time is over, or nothing helps any more."""
         self._timed("prices", self._settle_prices)
+        for column in self.known:
+            cost = column.cost + float((self.prices * column.held).sum())
+            self._best[column.service] = min(self._best[column.service], cost)
         for nodes in self._turns():
             self._timed("bound", partial(self._raise_bound, nodes))
             if self.is_done or self.budget.is_spent:
@@ -176,7 +187,8 @@ class Decomposition:
             return
         if not self.prices.any() and self._try([self._cheapest(s) for s in range(len(self._least))]):
             return
-        self._diversify(nodes)
+        if not self.known or nodes > NODES[0]:  # what is known is diverse to begin with
+            self._diversify(nodes)
         closely = replace(self.budget.slice(CHOICE_PARTS), gap=self.budget.gap * CHOICE_SHARE)
         chosen = self._master.choose(self._cap, self.chosen, closely)
         self._try(self._repaired(chosen or [self._cheapest(s) for s in range(len(self._least))]))

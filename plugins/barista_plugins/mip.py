@@ -9,17 +9,18 @@ The inner loops are machine code, compiled at first use and kept on disk (see `c
 it comes before the time limit begins and is told as the phase `load`.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from barista.values.flavor import RESOURCES
 from barista.values.problem import Plan, PlanLimits, PlanStatus, Problem
 from barista_plugins.cbc import Budget, new_model
 from barista_plugins.whole import Solution, solve_whole
+
+if TYPE_CHECKING:
+    from barista_plugins.carried import Carried
 
 GAP_TOLERANCE = 1e-6
 """A plan this close to its bound is as good as the solver's arithmetic can prove."""
@@ -33,12 +34,12 @@ NOTES = {
 
 
 class MipPlanner:
-    """Plans by mixed-integer programming. Between plans under a time limit it remembers the pools' prices."""
+    """Plans by mixed-integer programming. Under a time limit a plan starts from what the last one left."""
 
     name = "mip"
 
     def __init__(self) -> None:
-        self._prices: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
+        self._carried: Carried | None = None
 
     def plan(self, problem: Problem, limits: PlanLimits) -> Plan:
         """The cheapest plan found within `limits`, with its cost and proven bound."""
@@ -81,16 +82,20 @@ class MipPlanner:
         return _better(solution, whole), seconds
 
     def _apart(self, problem: Problem, budget: Budget, seconds: dict[str, float]) -> Solution:
+        from barista_plugins.carried import Carried
         from barista_plugins.decomposition import Decomposition
         from barista_plugins.packed import PackedProblem
 
+        begun = perf_counter()
         packed = PackedProblem(problem)
-        names = [(pool.name, resource) for pool in problem.pools for resource in RESOURCES]
-        planning = Decomposition(packed, budget, self._remembered(names, problem.steps, budget))
+        carried = self._carried if self._carried and budget.until_s is not None else Carried()
+        known = carried.columns_for(packed)
+        seconds["start"] = perf_counter() - begun
+        planning = Decomposition(packed, budget, carried.prices_for(problem), known)
         planning.run()
         seconds.update(planning.seconds)
         if budget.until_s is not None:
-            self._prices = dict(zip(names, planning.prices, strict=True))
+            self._carried = Carried.of(packed, planning.prices, planning.columns)
         bound = planning.bound * packed.unit_cost
         if bound == np.inf:
             return Solution(PlanStatus.INFEASIBLE)
@@ -102,17 +107,6 @@ class MipPlanner:
         }
         status = PlanStatus.OPTIMAL if planning.is_done else PlanStatus.FEASIBLE
         return Solution(status, services, planning.cost * packed.unit_cost, bound)
-
-    def _remembered(
-        self, names: Sequence[tuple[str, str]], steps: int, budget: Budget
-    ) -> npt.NDArray[np.float64]:
-        """The prices of the last plan, one step on (R, T); none without a time limit, to be repeatable."""
-        prices = np.zeros((len(names), steps))
-        for r, name in enumerate(names):
-            last = self._prices.get(name)
-            if budget.until_s is not None and last is not None and len(last) == steps:
-                prices[r] = np.append(last[1:], last[-1])
-        return prices
 
 
 def _better(apart: Solution, whole: Solution) -> Solution:

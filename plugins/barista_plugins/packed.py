@@ -6,9 +6,11 @@ least that a replica costs for a step: tolerances are absolute, and the costs of
 above them.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from barista.values.problem import FlavorPlan, Problem
 from barista_plugins.unit_commitment import Setting, most_starts
@@ -111,3 +113,56 @@ class PackedProblem:
             stops = over + self.arrays.freed[first + f].astype(np.int64) - np.diff(stays, prepend=0)
             plans[name] = FlavorPlan(tuple(starts[f].tolist()), tuple(stops.tolist()))
         return plans
+
+    def column_of(
+        self, service: int, plan: Mapping[str, FlavorPlan]
+    ) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+        """`plan` of `service` as its cost, what it holds (R, T) and its variables; None where it is none.
+
+        Starts that no plan needs and stops that no replica allows are left out.
+        """
+        a, steps, first, names = (
+            self.arrays,
+            self.problem.steps,
+            self.arrays.first[service],
+            self.options[service],
+        )
+        nothing = FlavorPlan((0,) * steps, (0,) * steps)
+        starts, held = np.zeros((2, len(names), steps))
+        paid, served, changes = np.zeros_like(held), np.zeros(steps), 0.0
+        for f, name in enumerate(names):
+            o, counts = first + f, plan.get(name, nothing)
+            if len(counts.start) != steps:
+                return None
+            starts[f] = np.minimum(counts.start, a.most[o])
+            if a.minimum[service] == 0:
+                starts[f, max(0, steps - a.setup[o]) :] = 0.0
+            so_far = np.cumsum(starts[f])
+            over, ready = (
+                np.concatenate([np.zeros(min(n, steps)), so_far[: max(0, steps - n)]])
+                for n in (a.hold[o], a.setup[o])
+            )
+            free = np.diff(over, prepend=0.0) + a.freed[o]
+            stops = np.minimum(counts.stop, _stoppable(free, counts.stop))
+            held[f] = np.cumsum(free - stops)
+            paid[f] = a.stuck[o] + so_far - over + held[f]
+            served += a.rps[o] * (a.stuck_ready[o] + ready - over + held[f])
+            changes += starts[f].sum() + stops.sum()
+        total, bound = paid.sum(axis=0), np.arange(steps) >= a.binds_from[service]
+        if (total > a.maximum[service]).any() or (total[bound] < a.minimum[service]).any():
+            return None
+        lost = np.maximum(0.0, a.demand[service] - served)
+        mine = slice(first, first + len(names))
+        cost = a.step_cost[mine] @ paid.sum(axis=1) + a.lost[service] * lost.sum()
+        cost += a.switching[service] * changes
+        variables = np.concatenate([starts.ravel(), held.ravel(), lost])
+        return float(cost), a.takes[mine].T @ paid, variables
+
+
+def _stoppable(free: npt.NDArray[np.float64], stops: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """The most that can stop at each step, where `free` (T) come to be allowed to and `stops` are wanted."""
+    most, left = np.zeros(len(free)), 0.0
+    for t, (come, wanted) in enumerate(zip(free.tolist(), stops, strict=True)):
+        most[t] = left + come
+        left = max(0.0, most[t] - wanted)
+    return most

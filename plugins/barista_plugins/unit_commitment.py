@@ -184,6 +184,7 @@ def formulate(problem: Problem, model: Any) -> Program:
                 anyway += step_cost * fleet.pending[t]
                 for variable in fleet.paid(t):
                     cost[variable] += step_cost
+            anyway += _add_switching(fleet, setting, cost)
         for t in steps:
             unserved = _add_cover(service, own, t, model)
             if unserved is not None:
@@ -193,6 +194,19 @@ def formulate(problem: Problem, model: Any) -> Program:
     _add_room(fleets, setting, model)
     model.objective = weighted_sum(cost.items(), anyway)
     return Program(model, setting, fleets)
+
+
+def _add_switching(fleet: Fleet, setting: Setting, cost: defaultdict[Any, float]) -> float:
+    """Let starts and stops cost what the service says; returns what is paid whatever the variables are.
+
+    Stops are what has become ready and is so no more at the end: there are no variables for them.
+    """
+    switching = fleet.service.switching_cost / setting.unit_cost
+    for t, start in enumerate(fleet.start):
+        is_ready_in_time = t + fleet.option.setup_steps < len(fleet.start)
+        cost[start] += switching * (2 if is_ready_in_time else 1)
+    cost[fleet.ready[-1]] -= switching
+    return switching * fleet.existing_ready[-1]
 
 
 def minimum_binds_from(problem: Problem) -> dict[str, int]:

@@ -4,21 +4,28 @@ The chosen planner runs in a worker under a hard limit, and what it returns is b
 a check (see `accept`). Whatever goes wrong, greedy plans instead; when greedy has no plan either, the
 answer is a plan that failed, which means: hold. Where the problem itself is at fault, the note names the
 limits to blame (see `blame`).
+
+A planner that has much to load or to compile is rehearsed first, outside any limit (see `rehearsal`). While
+it is, and while a worker that was lost is replaced, greedy plans and the note says why.
 """
 
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from time import perf_counter
+from uuid import uuid4
 
 from barista.plan.accept import PlannerRefusal, accepted
 from barista.plan.blame import blame
 from barista.plan.greedy import GreedyPlanner
+from barista.plan.rehearsal import plan_by, rehearse
 from barista.ports.planner import Planner
 from barista.values.problem import Plan, PlanLimits, PlanStatus, Problem
 from barista.workers import Inline
 
 GRACE_S = 5.0
 """Seconds beyond the time limit that a planner has for coming to its end, its worker's start included."""
+REHEARSAL_S = 300.0
+"""Seconds after which a rehearsal is given up: what still runs then is hung."""
 
 
 class PlannerHost:
@@ -40,6 +47,14 @@ class PlannerHost:
         self._executor = executor or Inline()
         self._fallback = fallback or GreedyPlanner()
         self._fault: str | None = None
+        self._key = uuid4().hex
+        self._rehearsal: Future[None] | None = None
+        self._rehearsed_from = 0.0
+
+    def prepare(self) -> None:
+        """Have the planner rehearsed by its worker, now and each time that has to be replaced; no wait."""
+        self._rehearsed_from = perf_counter()
+        self._rehearsal = self._executor.submit(rehearse, self._key, self._planner)
 
     def health(self) -> str | None:
         """What went wrong with the chosen planner at the last problem, in one line; None when nothing did."""
@@ -59,15 +74,31 @@ class PlannerHost:
         return plan
 
     def _ask(self, problem: Problem) -> Plan:
-        future = self._executor.submit(self._planner.plan, problem, self._limits)
         limit_s = self._limits.time_limit_s
+        self._await_rehearsal(limit_s)
+        future = self._executor.submit(plan_by, self._key, self._planner, problem, self._limits)
         try:
             return future.result(None if limit_s is None else limit_s + self._grace_s)
         except TimeoutError:
             if not future.done():
                 future.cancel()
+                if self._rehearsal is not None:
+                    self.prepare()
                 raise PlannerRefusal(f"no answer {self._grace_s:g} s after its time limit: ended") from None
             raise
+
+    def _await_rehearsal(self, limit_s: float | None) -> None:
+        """Wait for the rehearsal as long as one plan may take; PlannerRefusal while it goes on."""
+        if self._rehearsal is None:
+            return
+        if wait([self._rehearsal], limit_s).done:
+            return  # a planner that failed at it shows so at the problem
+        lasted_s = perf_counter() - self._rehearsed_from
+        if lasted_s > REHEARSAL_S:
+            self._rehearsal.cancel()
+            self.prepare()
+            raise PlannerRefusal(f"still not ready after {lasted_s:.0f} s: ended, begun again")
+        raise PlannerRefusal(f"getting ready (loading or compiling) for {lasted_s:.0f} s")
 
     def _solve_anyway(self, problem: Problem, fault: str, lost_s: float) -> Plan:
         seconds = {self._planner.name: lost_s}

@@ -16,7 +16,9 @@ from barista.values.problem import (
     Problem,
     ServiceProblem,
 )
+from barista_plugins.cbc import Budget
 from barista_plugins.mip import MipPlanner
+from barista_plugins.whole import solve_whole
 
 EXACT = PlanLimits(time_limit_s=None, gap=0.0)
 
@@ -89,6 +91,33 @@ def test_a_problem_in_small_change_is_solved_as_exactly() -> None:
     )
     as_it_is, in_small_change = (MipPlanner().plan(p, EXACT) for p in (problem, tiny))
     assert in_small_change.cost == pytest.approx((as_it_is.cost or 0.0) * 1e-4, rel=1e-6)
+
+
+def with_switching(problem: Problem, cost: float) -> Problem:
+    return replace(
+        problem, services=tuple(replace(service, switching_cost=cost) for service in problem.services)
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_switching_costs_are_reckoned_as_they_are_priced(seed: int) -> None:
+    problem = with_switching(random_problem(seed), 0.01)
+    apart = MipPlanner().plan(problem, EXACT)
+    whole = solve_whole(problem, {}, Budget.of(EXACT))
+    assert apart.cost == pytest.approx(price(problem, apart).cost)
+    assert whole.cost == pytest.approx(price(problem, Plan(whole.services, whole.status, "whole")).cost)
+    assert apart.cost == pytest.approx(whole.cost)
+    assert apart.bound == pytest.approx(whole.bound)
+
+
+def test_a_change_has_to_pay_for_itself() -> None:
+    free, dear = (MipPlanner().plan(with_switching(worked_example(), cost), EXACT) for cost in (0.0, 1.0))
+
+    def changes(plan: Plan) -> int:
+        return sum(sum(f.start) + sum(f.stop) for flavors in plan.services.values() for f in flavors.values())
+
+    assert changes(free) == 2
+    assert changes(dear) == 0
 
 
 def test_what_no_plan_fits_is_infeasible() -> None:
