@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,8 @@ class Cluster:
         self._audit_log = Path(places.audit_log)
         self._directory = Path(places.directory)
         self._components = components
+        self.api_server_starts: list[tuple[str, str]] = []
+        """When it was started again, and when it was ready: UTC, as in the audit log."""
         self._client: kubernetes.client.ApiClient | None = None
 
     @property
@@ -154,9 +157,11 @@ class Cluster:
 
     def start(self, component: str) -> None:
         """Start a component again, and wait for the API server when it is that."""
+        began = _now()
         self._component(component).start()
         if component == "apiserver":
             self._component(component).until(self.rest.ready, API_SERVER_WITHIN_S)
+            self.api_server_starts.append((began, _now()))
 
     def restart(self, component: str) -> None:
         """Stop and start a component."""
@@ -258,6 +263,10 @@ def check_machine() -> None:
         raise Lacking(
             f"network namespaces, veth pairs, overlay mounts: not all permitted here: {done.stderr.strip()}"
         )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _kubelet(config: KubeletConfig, directory: Path) -> Component:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster import build
 from tests.cluster import cluster as clusters
+from tests.cluster.controllers import Running, installed
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,13 @@ def namespace(cluster: clusters.Cluster) -> Iterator[str]:
     name = cluster.create_namespace()
     yield name
     cluster.rest.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def controller(cluster: clusters.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A controller that leads, for the tests of one file."""
+    installed(cluster)
+    running = Running(cluster, tmp_path_factory.mktemp("controller"))
+    running.start()
+    yield running
+    running.end()

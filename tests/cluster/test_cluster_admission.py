@@ -13,7 +13,6 @@ from tests.cluster.cluster import Cluster, CommandFailed
 from tests.cluster.images import STUB
 from tests.cluster.installed import (
     DEPLOYMENTS,
-    SYSTEM,
     install,
     monitor_definitions,
     rendered,
@@ -52,8 +51,7 @@ def webhook(cluster: Cluster) -> Iterator[Cluster]:
     yield cluster
     for kind in ("mutating", "validating"):
         cluster.rest.delete(HOOKS.format(kind))
-    cluster.rest.delete(SYSTEM)
-    until(lambda: cluster.rest.find(SYSTEM) is None, "the namespace of Barista gone")
+    cluster.rest.delete(f"{DEPLOYMENTS}/{WEBHOOK}")
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from barista.cli.compose import Adapters, assemble, rules_for
+from barista.cli.adapters import Adapters
+from barista.cli.compose import assemble, rules_for
 from barista.cli.journal import Journal
 from barista.cli.reloading import ConfigurationFile
 from barista.cli.roster import Roster, make_roster
@@ -77,7 +78,8 @@ class ClusterControl:
             return now_s + IDLE_S
         # With no snapshot too: what cannot be seen is held, and that must be remembered.
         due_s = self._ready(self.roster).tick(now_s)
-        if snapshot is not None:
+        # Meanwhile another controller may lead: a tick takes long when the cluster does not answer.
+        if snapshot is not None and parts.leads():
             self._give_back(snapshot, self.roster)
             parts.teller.of_configuration(snapshot, parts.configuration.fault)
             parts.teller.of_refused(self.roster, snapshot, now_s)
@@ -133,6 +135,11 @@ class ClusterControl:
         def is_over(service: ServiceId) -> bool:
             return service in advised or not snapshot.asked(service)
 
-        for applied in self._parts.platform.give_back(is_over):
+        try:
+            outcomes = self._parts.platform.give_back(is_over)
+        except PlatformUnavailable as error:
+            log.warning("nothing can be given back now: %s", error)
+            return
+        for applied in outcomes:
             if not applied.ok:
                 self._parts.journal.not_applied(applied)

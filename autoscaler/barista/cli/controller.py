@@ -45,9 +45,9 @@ def command(
     import socket
     from threading import Event
 
+    from barista.cli.adapters import Adapters
     from barista.cli.cluster import connected, platform_on
     from barista.cli.cluster_control import ClusterControl, Parts
-    from barista.cli.compose import Adapters
     from barista.cli.insight import ControllerInsight
     from barista.cli.journal import Journal
     from barista.cli.reloading import ConfigurationFile
@@ -85,7 +85,8 @@ def command(
                 watch.look, prometheus or asked.url, asked.scrape_interval_s, settings.control.stale_after_s
             )
             states = settings.control.state_dir
-            return Adapters(platform, metrics, fits, forecasts, plans, StateStore(states) if states else None)
+            store = StateStore(states) if states else None
+            return Adapters(platform, metrics, fits, forecasts, plans, store, one_flavor=True)
 
         parts = Parts(
             configuration,

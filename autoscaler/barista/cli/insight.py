@@ -52,6 +52,7 @@ class ControllerInsight:
                 "minReplicas": service.min_replicas,
                 "maxReplicas": service.max_replicas,
                 "forecaster": service.forecaster.name,
+                "priority": service.priority,
                 "applied": applied.text if (applied := self._platform.outcomes.get(service.id)) else None,
             }
             for service in roster.watched.services

@@ -102,6 +102,7 @@ def _settings_of(
         "latency_percentile": choices.latency_percentile,
         "flavors": None if choices.flavors is None else list(choices.flavors),
         "authority": choices.authority,
+        "priority": choices.priority,
         "forecaster": _forecaster(choices.forecaster, settings.defaults.forecaster),
         "min_replicas": state.own_bounds.least,
         # Without limit is no number to plan with: the operator's default holds then.

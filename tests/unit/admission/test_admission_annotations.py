@@ -32,6 +32,7 @@ def test_annotations_become_what_a_service_sets_for_itself() -> None:
         planner="auto",
         authority="floor",
         profile="resnet50",
+        priority="2",
         paused="true",
     ) == Choices(
         latency_slo_ms=250,
@@ -41,6 +42,7 @@ def test_annotations_become_what_a_service_sets_for_itself() -> None:
         planner="auto",
         authority=Authority.FLOOR,
         profile="resnet50",
+        priority=2,
         paused=True,
     )
 
@@ -70,6 +72,8 @@ def test_annotations_of_others_say_nothing() -> None:
         ({"flavors": "cpu-1,cpu-1"}, "cpu-1 given more than once: remove one"),
         ({"authority": "rule"}, "need one of advise, floor, pin"),
         ({"forecaster": "https://mine.example/"}, "need a name"),
+        ({"priority": "0"}, "need a number above 0, like 2"),
+        ({"priority": "inf"}, "need a number above 0, like 2"),
         ({"paused": "yes"}, "need true or false"),
         ({"latency_slos": "250ms"}, "no such annotation; known: knative-barista.dev/authority, "),
     ],

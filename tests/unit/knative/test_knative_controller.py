@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from knative_world import ID, Server, config, plan_object, pod, profile, revision, service
 
+from barista.cli.adapters import Adapters
 from barista.cli.cluster_control import ClusterControl, Parts
-from barista.cli.compose import Adapters
 from barista.cli.insight import ControllerInsight
 from barista.cli.journal import Journal
 from barista.cli.reloading import ConfigurationFile
@@ -173,6 +173,20 @@ def test_who_does_not_lead_writes_nothing_and_begins_with_an_empty_memory(world:
     world.leads = True
     world.control.turn(NOW + 1)
     assert world.minimum is not None
+
+
+@pytest.mark.parametrize("lost", ["sight of the cluster", "the lead"])
+def test_what_is_lost_amid_a_turn_ends_its_writing_and_not_the_controller(world: World, lost: str) -> None:
+    observe = world.gauge.observe
+
+    def slowly(services: Any, now_s: float, window_s: float, step_s: float) -> Any:
+        world.away, world.leads = lost == "sight of the cluster", lost != "the lead"
+        return observe(services, now_s, window_s, step_s)
+
+    world.gauge.observe = slowly  # type: ignore[method-assign]  # the moment at which it is lost
+    world.control.turn(NOW)
+    assert world.minimum is None
+    assert not [path for _, path, _ in world.server.asked if "/revisions/" in path]
 
 
 def test_a_clock_that_is_set_back_keeps_nobody_waiting(world: World) -> None:

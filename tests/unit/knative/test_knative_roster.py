@@ -8,7 +8,15 @@ from knative_world import ID, plan_object, profile, service, snapshot
 
 from barista.cli.reloading import ConfigurationFile
 from barista.cli.roster import Roster, make_roster
-from barista.platforms.knative.annotations import AUTHORITY, FLAVORS, FORECASTER, LATENCY_SLO, PAUSED, PROFILE
+from barista.platforms.knative.annotations import (
+    AUTHORITY,
+    FLAVORS,
+    FORECASTER,
+    LATENCY_SLO,
+    PAUSED,
+    PRIORITY,
+    PROFILE,
+)
 from barista.platforms.knative.bounds import MAX_SCALE, MIN_SCALE
 from barista.platforms.knative.resources import FlavorResource
 from barista.settings import SettingsError, parse_settings
@@ -73,6 +81,12 @@ def test_who_names_what_is_not_there_is_refused_with_the_reason(annotations: Any
     it = roster(service(annotations=annotations), other, profiles=[profile(), profile("other")])
     assert why in it.refused[ID]
     assert [s.id for s in it.watched.services] == ["default/other"]
+
+
+def test_a_service_counts_by_the_priority_it_states() -> None:
+    (stated,) = roster(service(annotations={LATENCY_SLO: "1s", PRIORITY: "2"})).watched.services
+    (usual,) = roster(service(annotations={LATENCY_SLO: "1s"})).watched.services
+    assert (stated.priority, usual.priority) == (2, 1)
 
 
 def test_a_paused_service_is_watched_and_marked() -> None:

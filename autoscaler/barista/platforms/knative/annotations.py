@@ -6,6 +6,7 @@ any user steer the controller's requests. What they say becomes `Choices`, whose
 the operator's own defaults; a field that is None was left to whoever speaks next.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ FORECASTER = f"{GROUP}/forecaster"
 PLANNER = f"{GROUP}/planner"
 AUTHORITY = f"{GROUP}/authority"
 PROFILE = f"{GROUP}/profile"
+PRIORITY = f"{GROUP}/priority"
 PAUSED = f"{GROUP}/paused"
 
 FLAVOR = f"{GROUP}/flavor"
@@ -53,6 +55,7 @@ class Choices:
     planner: str | None = None
     authority: Authority | None = None
     profile: str | None = None
+    priority: float | None = None
     paused: bool | None = None
 
     def over(self, others: "Choices") -> "Choices":
@@ -144,6 +147,16 @@ def _percentile(text: str) -> float:
     return value
 
 
+def _priority(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise ValueError("need a number above 0, like 2")
+    return value
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(_name(part) for part in text.split(","))
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -205,6 +218,12 @@ ANNOTATIONS: Mapping[str, Annotation] = {
     ),
     FORECASTER: Annotation("forecaster", _name, "The forecaster, by its name.", "ensemble"),
     PLANNER: Annotation("planner", _name, "The planner, by its name.", "auto"),
+    PRIORITY: Annotation(
+        "priority",
+        _priority,
+        "What its requests count where room is short, beside those of others; default: 1.",
+        "2",
+    ),
     PAUSED: Annotation("paused", _flag, "`true` holds everything as it is.", "true"),
 }
 """All annotations that a Knative Service may bear, by name."""

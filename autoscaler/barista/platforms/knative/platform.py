@@ -50,9 +50,7 @@ class KnativePlatform:
 
         PlatformUnavailable when the cluster cannot be seen, or another process leads by now.
         """
-        snapshot = self._look()
-        if not self._may_act():
-            raise PlatformUnavailable("this controller does not lead any more")
+        snapshot = self._look_to_act()
         acting = {d.service: d for d in decisions if d.service in self._services}
         outcomes = tuple(
             self._actuator.apply(decision, snapshot, self._catalogue, self._services[name].flavors[0])
@@ -65,9 +63,9 @@ class KnativePlatform:
     def give_back(self, wanted: Callable[[ServiceId], bool]) -> tuple[Applied, ...]:
         """Undo what was written to the services that `wanted` says; only those that bear something are named.
 
-        PlatformUnavailable when the cluster cannot be seen.
+        PlatformUnavailable as by `apply`.
         """
-        snapshot, outcomes = self._look(), []
+        snapshot, outcomes = self._look_to_act(), []
         for name, plan in snapshot.plans.items():
             if name not in snapshot.services or not wanted(name):
                 continue
@@ -88,6 +86,12 @@ class KnativePlatform:
             return DispatchRule.RANDOM
         most = self._services[service].max_replicas
         return dispatch_rule(snapshot.services[service], snapshot.config, most)
+
+    def _look_to_act(self) -> Snapshot:
+        snapshot = self._look()
+        if not self._may_act():
+            raise PlatformUnavailable("this controller does not lead any more")
+        return snapshot
 
     def _replicas(self, snapshot: Snapshot, service: Service) -> tuple[Replica, ...]:
         read = flavor_reader(self._catalogue, service.flavors[0])

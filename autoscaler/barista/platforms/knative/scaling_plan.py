@@ -32,6 +32,7 @@ class ScalingPlanSpec(Part):
     planner: Name | None = None
     authority: Authority | None = Field(None, description="how far Barista may go")
     profile: Name | None = Field(None, description="the model of its execution profiles")
+    priority: float | None = Field(None, gt=0, description="what its requests count where room is short")
     paused: bool | None = Field(None, description="hold everything as it is")
 
     def choices(self) -> Choices:
@@ -44,6 +45,7 @@ class ScalingPlanSpec(Part):
             planner=self.planner,
             authority=self.authority,
             profile=self.profile,
+            priority=self.priority,
             paused=self.paused,
         )
 

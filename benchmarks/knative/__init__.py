@@ -1,0 +1,1 @@
+"""What Barista does on a real Kubernetes and Knative, in figures; the node is the test cluster's stand-in."""
