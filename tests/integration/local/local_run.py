@@ -11,7 +11,7 @@ from barista.models import build_models
 from barista.platforms.local.service import LocalService
 from barista.platforms.local.supervisor import Supervisor
 from barista.platforms.local.torchserve import TorchServe
-from barista.values.decision import Decision
+from barista.values.decision import Decision, Horizontal
 from barista.values.flavor import Catalogue, Flavor, Pool
 from barista.values.service import Authority, Service, ServiceId, Slo
 
@@ -36,7 +36,11 @@ def supervisor(directory, *, initial, server=None, **settings):
 
 
 def decision(final, authority=Authority.PIN, service=DIGITS):
-    return Decision(service, 0.0, authority, {}, final, final, final, (), 0.0, ())
+    # The platform hands on what changes something; what it really changes, the agent sees for itself.
+    changes = tuple(Horizontal(flavor, 0, count) for flavor, count in final.items()) or (
+        Horizontal("any", 1, 0),
+    )
+    return Decision(service, 0.0, authority, {}, final, final, final, changes, 0.0, ())
 
 
 async def ask(session, run):
