@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.cluster.client import Object
 from tests.cluster.kubelet.process import Mount
 
+CHECKOUT = Path(__file__).parents[3]
+
 
 def write_etc(pod: Object, address: str, gateway: str, domain: str, directory: Path) -> None:
     """resolv.conf and hosts of the pod, into `directory`."""
@@ -26,4 +28,7 @@ def mounts(container: Object, volumes: Mapping[str, Path], etc: Path) -> list[Mo
         if mount.get("subPath"):
             source = source / mount["subPath"]
         found.append(Mount(source, mount["mountPath"].rstrip("/"), bool(mount.get("readOnly"))))
+    # A volume over /tmp, say, must not hide the programs of a checkout that lies below.
+    if any(CHECKOUT.is_relative_to(one.target) for one in found):
+        found.append(Mount(CHECKOUT, str(CHECKOUT), read_only=True))
     return sorted(found, key=lambda one: one.target)
