@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: setup demo test lint types layers unit contract integration cluster-test cluster release constraints clean
+.PHONY: setup demo test lint types layers unit contract integration cluster-test cluster-stories cluster release constraints clean
 
 setup: .venv/.ready
 
@@ -35,6 +35,11 @@ integration: setup
 	@sh scripts/prometheus
 	$(BIN)/pytest tests/integration
 cluster-test: setup
+	@sh scripts/prometheus
+	$(BIN)/pytest $(addprefix tests/cluster/test_cluster_,itself.py parts.py ends.py admission.py actuation.py)
+
+# The long stories: TorchServe ahead of a ramp, faults, plug-ins over HTTP, every right witnessed.
+cluster-stories: setup
 	@sh scripts/prometheus
 	$(BIN)/pytest tests/cluster
 
