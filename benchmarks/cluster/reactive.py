@@ -8,12 +8,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from benchmarks.cluster.alone import SLO_S
 from benchmarks.cluster.pods import MOST, Cluster
 from benchmarks.cluster.queueing import advance
 
 TICK_S = 10
 SEEN_S = 30
-SLO_S = 0.72
 TICKS_UP = 3
 TICKS_DOWN = 60
 AFTER_REMOVAL_S = 3

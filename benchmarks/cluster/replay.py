@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
+from benchmarks.cluster.alone import SLO_S
 from benchmarks.cluster.pods import Cluster
 from benchmarks.cluster.queueing import Floats, advance
 from benchmarks.cluster.trace import MINUTE_S
 
-SLO_S = 0.72
 TELLING = 0.99
 """The percentile of a minute's latency that its utility is counted by."""
 
