@@ -5,62 +5,39 @@ judged again, for improving a plan and for showing one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
-from barista.plan.counts import ROOM_TOLERANCE, Amounts, Counts, delayed, existing, hold_steps, takes
+from barista.plan.counts import ROOM_TOLERANCE, Amounts, Counts, delayed, existing
+from barista.plan.draft import Mask, Terms
 from barista.plan.fairness import weighted_unserved
 from barista.values.flavor import RESOURCES
 from barista.values.problem import FlavorPlan, Problem, ServiceProblem
 
-SECONDS_PER_HOUR = 3600.0
-Mask = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
-class ServiceTerms:
+class ServiceTerms(Terms):
     """What a service's holding is judged by; arrays over its flavors (F), steps (T), resources (R).
 
     `moves` (F, F) tells which flavors a replica changes between in place. `ready`, `stoppable` (F, T)
     count existing replicas, of which there are `total` (F).
     """
 
-    service: ServiceProblem
-    demand_rps: Amounts
-    lost_cost: float
-    minimum_from: int
-    rps: Amounts
-    step_cost: Amounts
-    setup: Counts
-    hold: Counts
-    pool: Counts
-    takes: Amounts
     moves: Mask
     total: Counts
     ready: Counts
     stoppable: Counts
 
     @staticmethod
-    def of(problem: Problem, service: ServiceProblem, minimum_from: int) -> "ServiceTerms":
+    def within(problem: Problem, service: ServiceProblem, minimum_from: int) -> "ServiceTerms":
         """The terms of `service` in `problem`, whose minimum binds from the step `minimum_from` on."""
         flavors = {flavor.name: flavor for flavor in problem.flavors}
-        pools = [pool.name for pool in problem.pools]
         mine = [flavors[option.flavor] for option in service.flavors]
         here = [existing(service, option.flavor, problem.steps) for option in service.flavors]
-        per_step = problem.step_s / SECONDS_PER_HOUR
+        terms = Terms.of(problem, service, flavors, minimum_from)
         return ServiceTerms(
-            service=service,
-            demand_rps=np.array(service.demand_rps, np.float64),
-            lost_cost=service.shortfall_cost_per_request * problem.step_s,
-            minimum_from=minimum_from,
-            rps=np.array([option.rps for option in service.flavors]),
-            step_cost=np.array([flavor.cost_per_hour * per_step for flavor in mine]),
-            setup=np.array([option.setup_steps for option in service.flavors], np.int64),
-            hold=np.array([hold_steps(option) for option in service.flavors], np.int64),
-            pool=np.array([pools.index(flavor.pool) for flavor in mine], np.int64),
-            takes=np.array([takes(flavor) for flavor in mine]).reshape(-1, len(RESOURCES)),
+            **{one.name: getattr(terms, one.name) for one in fields(terms)},
             moves=np.array(
                 [[a != b and (a.family, a.pool) == (b.family, b.pool) for b in mine] for a in mine], bool
             ).reshape(len(mine), len(mine)),
@@ -68,11 +45,6 @@ class ServiceTerms:
             ready=np.array([one.ready for one in here]).reshape(-1, problem.steps),
             stoppable=np.array([one.stoppable for one in here]).reshape(-1, problem.steps),
         )
-
-    @property
-    def steps(self) -> int:
-        """Steps of the horizon."""
-        return len(self.demand_rps)
 
     def shortfall_cost(self, served_rps: Amounts) -> Amounts:
         """What goes unserved costs at each step where `served_rps` (…, T) can be served."""

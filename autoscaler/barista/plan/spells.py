@@ -8,7 +8,8 @@ once, and spells are added until none pays.
 import numpy as np
 
 from barista.plan.counts import ROOM_TOLERANCE, Amounts
-from barista.plan.holding import Holding, Mask
+from barista.plan.draft import Mask
+from barista.plan.holding import Holding
 
 EPSILON = 1e-12
 

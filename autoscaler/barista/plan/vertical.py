@@ -46,7 +46,7 @@ def vertical_first(problem: Problem, plan: Plan, time_limit_s: float | None = No
     if not resizable:
         return plan
     binds_from = minimum_binds_from(problem)
-    terms = {s.name: ServiceTerms.of(problem, s, binds_from[s.name]) for s in problem.services}
+    terms = {s.name: ServiceTerms.within(problem, s, binds_from[s.name]) for s in problem.services}
     holdings = {name: Holding.of(one, plan.services.get(name, {})) for name, one in terms.items()}
     pools = len(problem.pools)
     free = np.stack([np.tile(capacity(pool), (problem.steps, 1)) for pool in problem.pools])

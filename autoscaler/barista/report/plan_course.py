@@ -46,7 +46,7 @@ def courses(problem: Problem, plan: Plan) -> tuple[Course, ...]:
     binds_from = minimum_binds_from(problem)
     found = []
     for service in problem.services:
-        terms = ServiceTerms.of(problem, service, binds_from[service.name])
+        terms = ServiceTerms.within(problem, service, binds_from[service.name])
         holding = Holding.of(terms, plan.services.get(service.name, {}))
         names = [option.flavor for option in service.flavors]
         ready, waiting = holding.ready, holding.paid - holding.ready
