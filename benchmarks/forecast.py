@@ -5,9 +5,10 @@
 
 Rolls the origin over each series' test window (never looking ahead), has the benchmark's own score.py
 score the forecasts, and prints, per series and lead, ours beside every baseline. Ratios are to the best
-baseline of the same series, lead and score. `--causal` forecasts again from copies that end at several
-moments of the window, and has score.py compare. The benchmark (series.json, baselines.json, score.py) is
-looked for beside the checkout, in shared/bench/forecast, or where `--bench` says.
+baseline of the same series, lead and score. Times are printed beside what BASELINES.md says of the
+baselines'. `--causal` forecasts again from copies that end at several moments of the window, and has score.py
+compare. The benchmark's files (series.json, score.py and those named) are looked for beside the checkout, in
+shared/bench/forecast, or where `--bench` says.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from barista.values.forecast import Forecast
 from barista.values.series import DAY_S, Demand
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench" / "forecast"
-FILES = "series.json", "baselines.json", "score.py"
+FILES = "series.json", "baselines.json", "BASELINES.md", "score.py"
 CUTS = (0.04, 0.13, 0.26)
 """Where in the window the copies for the causality check end, as shares of it."""
 COMPARED = "mae", "pinball95"
@@ -137,6 +138,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
             results.append(result)
     baselines = json.loads((given.bench / "baselines.json").read_text())["scores"]
     report(results, {name: baselines[name]["all"] for name in names})
+    report_times(results, given.bench)
 
 
 def run(job: Job) -> Result:
@@ -177,21 +179,27 @@ def report(results: Sequence[Result], baselines: Mapping[str, Mapping[str, Score
             for score in COMPARED:
                 ratios[score].append(ours[score] / best[score])
             print("to the best    " + "  ".join(f"{s} {ratios[s][-1]:.3f}" for s in COMPARED))
-    print("\nseries          cold fit s  other fits s (mean, of)  ms per origin  wall s")
     for result in results:
-        cold, warm = result.fits_s[0], result.fits_s[1:]
-        mean = sum(warm) / max(len(warm), 1)
-        origins = len(result.calls_s) / 2
-        per_origin_ms = 1000 * sum(result.calls_s) / origins
-        print(
-            f"{result.name:14}{cold:>12.1f}{mean:>15.2f}{len(warm):>10}{per_origin_ms:>15.2f}"
-            f"{result.wall_s:>8.0f}"
-        )
         for check in result.checks:
-            print(f"  {check}")
+            print(f"{result.name}: {check}")
     print("\nratio to the best baseline: geometric mean, worst")
     for score, found in ratios.items():
         print(f"  {score:10} {geometric_mean(found):.3f}  {max(found):.3f}")
+
+
+def report_times(results: Sequence[Result], bench: Path) -> None:
+    """Print what fits and forecasts took, beside what BASELINES.md says of the baselines'."""
+    table = (bench / "BASELINES.md").read_text().partition("## Time")[2].splitlines()
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table if line.startswith("|")]
+    print("\nseries        method             fits   s per fit  ms per origin")
+    for result in results:
+        origins = len(result.calls_s) / 2
+        mean_s, ms = sum(result.fits_s) / len(result.fits_s), 1000 * sum(result.calls_s) / origins
+        ours = "this ensemble", str(len(result.fits_s)), f"{mean_s:.3f}", f"{ms:.3f}"
+        others = [tuple(row[1:]) for row in rows if row[0] == result.name]
+        for method, fits, fit_s, origin_ms in (*others, ours):
+            print(f"{result.name:14}{method:15}{fits:>8}{fit_s:>12}{origin_ms:>15}")
+        print(f"{'':14}first fit {result.fits_s[0]:.1f} s, all in {result.wall_s:.0f} s")
 
 
 def _rolled(forecaster: Forecaster, demand: Demand, window: Window, refit_days: float) -> list[Row]:

@@ -80,6 +80,10 @@ class Bench:
         self._ends_s.append(self._free_s[at])
         self.ordered.append(now_s)
 
+    def has_seen(self, service: ServiceId) -> bool:  # noqa: ARG002
+        """All of them have long been seen."""
+        return True
+
     def collect(self, now_s: float) -> None:
         """Fits that have ended are no longer under way."""
         self._ends_s = [end_s for end_s in self._ends_s if end_s > now_s]

@@ -42,13 +42,18 @@ class Forest:
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         """The sum of the trees for each row of `inputs` (n, p), shape (n,)."""
-        trees = np.arange(len(self.feature))
-        rows = np.arange(len(inputs))[:, None]
-        at = np.zeros((len(inputs), len(trees)), dtype=np.int16)
+        # Tables are read flat, which is several times quicker than by tree and node.
+        count, nodes = self.feature.shape
+        first = np.arange(count) * nodes
+        feature, value, left, right = (
+            table.ravel() for table in (self.feature, self.value, self.left, self.right)
+        )
+        row, read = np.arange(len(inputs))[:, None] * inputs.shape[1], inputs.ravel()
+        at = np.broadcast_to(first, (len(inputs), count))
         for _ in range(self.depth):
-            goes_left = inputs[rows, self.feature[trees, at]] <= self.value[trees, at]
-            at = np.where(goes_left, self.left[trees, at], self.right[trees, at])
-        total: FloatArray = self.value[trees, at].sum(axis=1)
+            goes_left = read.take(row + feature.take(at)) <= value.take(at)
+            at = first + np.where(goes_left, left.take(at), right.take(at))
+        total: FloatArray = value.take(at).sum(axis=1)
         return total
 
 

@@ -14,6 +14,8 @@ def filled(values: FloatArray, seasons: tuple[int, ...]) -> FloatArray:
 
     What no season reaches repeats the value before it; NaN at the start takes the first value seen.
     """
+    if len(values) and np.isfinite(values).all():
+        return values
     out, n = values.copy(), len(values)
     for season in sorted(seasons, reverse=True):
         for back in range(season, n, season):

@@ -10,6 +10,7 @@ public holiday is a day of the week of its own, which begins as a Sunday.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -172,9 +173,7 @@ class Lagged:
 
     def _ahead(self, demand: Demand) -> Positions:
         """Steps by which the local clock is ahead of UTC, at each step of `demand` and the leads after it."""
-        times_s = demand.start_s + np.arange(len(demand) + self.steps) * self.step_s
-        ahead_s = self.calendar.utc_offsets_s(times_s) / self.calendar.rate
-        return np.asarray(np.round(ahead_s / self.step_s), dtype=np.int64)
+        return _ahead(self.calendar, demand.start_s, self.step_s, len(demand) + self.steps)
 
     @property
     def _weekly(self) -> bool:
@@ -189,6 +188,12 @@ class Lagged:
         weekend = (weekday >= SATURDAY)[..., None].astype(float)
         weekly = [weekday[..., None] == WEEKDAYS, weekend * harmonics] if self._weekly else []
         return np.concatenate([harmonics, weekend], axis=-1), weekly
+
+
+@lru_cache(maxsize=8)  # services that are forecast together have their steps in common
+def _ahead(calendar: Calendar, start_s: float, step_s: float, n: int) -> Positions:
+    ahead_s = calendar.utc_offsets_s(start_s + np.arange(n) * step_s) / calendar.rate
+    return np.asarray(np.round(ahead_s / step_s), dtype=np.int64)
 
 
 def _seasons_ago(at: Positions, back: Positions, season: Positions, ahead: Positions) -> Positions:

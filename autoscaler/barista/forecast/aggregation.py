@@ -12,9 +12,9 @@ steady one for a long. So weights are kept for several memories side by side, an
 mixed once more by the same rule. Experts may sleep (state NaN): they take no part, gain nothing and lose
 nothing.
 
-Errors in a burst are many times those before it, and would outvote weeks. So regrets count in units of the
-root of how far apart experts and outcomes lately lay: less than in full, as the sum of losses would have
-it, and more than as shares, as if bursts did not matter.
+Errors in a burst are many times those before it: counted in full, a few minutes would outvote weeks, and
+experts be believed for what no expert could know. So a regret counts as a share of how far apart experts
+and outcomes lie, lately or now, whichever is more: no outcome counts for more than one.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ import numpy.typing as npt
 from barista.values.series import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
-KEPT_SHARES = np.array([1.0, 0.998, 0.99, 0.97, 0.9])
-"""What is left of a regret after one more outcome, by memory: from all along to the last few outcomes."""
+KEPT_SHARES = np.array([1.0, 0.99, 0.9, 0.7])
+"""What is left of a regret after one more outcome, by memory: from all along to the last three outcomes."""
 RECENT_OUTCOMES = 50
 """Outcomes that `recent` is a mean over."""
 
@@ -95,8 +95,10 @@ class Aggregation:
         Experts are judged beside the mixture as it would be now: an outcome is not waited for to learn
         from others. Memories are judged by what they said then: a short one must show that it is in time.
         """
-        recent = _followed(self.recent, _disagreement(values, mixed.values, outcome))
-        unit = np.sqrt(np.where(recent > 0, recent, 1.0))[..., None]
+        apart = _disagreement(values, mixed.values, outcome)
+        recent = _followed(self.recent, apart)
+        unit = np.fmax(recent, apart)[..., None]
+        unit = np.where(unit > 0, unit, 1.0)
         now = self._by_memory(values)
         gained = (self._slope(outcome, now) / unit)[..., None] * (now[..., None] - values[..., None, :])
         said = mixed.values[..., None]

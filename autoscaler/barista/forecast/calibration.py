@@ -8,8 +8,8 @@ left to their pinball loss (`barista.forecast.aggregation`).
 
 What comes out is then tracked: each miss widens the bound a little, each hit narrows it, so that in the
 long run it is missed as often as it should be (Gibbs and Candès 2021, arXiv 2106.00170; quantile
-tracking in Angelopoulos, Candès and Tibshirani 2023, arXiv 2307.16895). The width by which it is
-tracked is bounded: a spell of misses must not widen the bound for days.
+tracking in Angelopoulos, Candès and Tibshirani 2023, arXiv 2307.16895). It is tracked slowly, since a bound
+that trembles costs more than it keeps, and within limits: a spell of misses must not widen it beyond measure.
 """
 
 from dataclasses import dataclass, replace
@@ -30,9 +30,9 @@ STEADY_OUTCOMES, SPELL_OUTCOMES, BIN_OUTCOMES = 400, 12, 8
 FLOOR_SHARE = 0.1
 """Share of the steady size below which no scale falls: a quiet hour is no promise."""
 SCALES = 2
-STEP = 0.04
+STEP = 0.01
 """Relative change of a bound's width after a miss, over the share of hits."""
-WIDEST = 1.25
+WIDEST = 2.0
 """Factor by which a bound's width is changed at most, up or down."""
 
 

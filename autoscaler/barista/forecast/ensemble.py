@@ -32,7 +32,8 @@ MOST_ROLLED = 200
 class EnsembleState:
     """The members' states (None: asleep), what was learned of them, and where the demand stands.
 
-    `means` (steps, members) are what the members said from `end_s`; `largest` is the largest value seen.
+    `said` (steps, 1 + levels, members) is what the members said from `end_s`, means first; `largest` is the
+    largest value seen.
     """
 
     names: tuple[str, ...]
@@ -41,7 +42,7 @@ class EnsembleState:
     step_s: float
     largest: float
     members: tuple[Any, ...]
-    means: FloatArray
+    said: FloatArray
     mixture: Mixture
 
 
@@ -92,7 +93,7 @@ class Ensemble:
         context = state.context
         if steps > context.steps:
             raise ValueError(f"{self.name}: {steps} steps asked, fitted for {context.steps}")
-        mean = state.mixture.mean(state.means)[:steps]
+        mean = state.mixture.mean(state.said[:, 0])[:steps]
         rows = tuple(tuple(row) for row in state.mixture.quantiles[:steps].T.tolist())
         own = Forecast(state.end_s, state.step_s, tuple(mean.tolist()), context.levels, rows, self.name)
         return replace(own, levels=levels, quantiles=tuple(own.quantile(level) for level in levels))
@@ -101,14 +102,12 @@ class Ensemble:
         self, state: EnsembleState, steps: int, levels: tuple[float, ...]
     ) -> Mapping[str, Forecast]:
         """What each member said from where the `state` stands, as far as it is a forecast."""
-        said, found = state.mixture.waiting.experts[0, :steps], dict[str, Forecast]()
-        for k, name in enumerate(state.names):
-            mean, rows = tuple(state.means[:steps, k].tolist()), said[:, :, k].T.tolist()
-            own = Forecast(
-                state.end_s, state.step_s, mean, state.context.levels, tuple(map(tuple, rows)), name
-            )
-            if own.fault() is None:
-                found[name] = replace(own, levels=levels, quantiles=tuple(map(own.quantile, levels)))
+        found = dict[str, Forecast]()
+        heard = np.isfinite(state.said).all(axis=(0, 1))
+        for k in np.flatnonzero(heard).tolist():
+            mean, *rows = map(tuple, state.said[:steps, :, k].T.tolist())
+            own = Forecast(state.end_s, state.step_s, mean, state.context.levels, tuple(rows), state.names[k])
+            found[own.made_by] = replace(own, levels=levels, quantiles=tuple(map(own.quantile, levels)))
         return found
 
     def _goes_on(self, warm: EnsembleState, demand: Demand, context: ForecastContext) -> bool:
@@ -128,7 +127,7 @@ class Ensemble:
             step_s=demand.step_s,
             largest=_largest(start, 0.0),
             members=self._members.fitted(start, context, (None,) * count, False)[0],
-            means=np.full((context.steps, count), np.nan),
+            said=np.full((context.steps, 1 + len(context.levels), count), np.nan),
             mixture=Mixture.start(context.steps, context.levels, count),
         )
         if all(member is None for member in state.members):
@@ -162,7 +161,8 @@ class Ensemble:
         said = self._members.heard(state.members, state.context, state.largest)
         ahead_s = state.end_s + np.arange(state.context.steps) * state.step_s
         bins = _season_bins(state.context.calendar, ahead_s)
-        return replace(state, means=said[:, 0], mixture=state.mixture.said(said[:, 1:], bins, again))
+        trusted = self._members.trusted(said[:, 1:], state.context)
+        return replace(state, said=said, mixture=state.mixture.said(trusted, bins, again))
 
 
 def _largest(demand: Demand, earlier: float) -> float:

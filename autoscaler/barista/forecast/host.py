@@ -108,6 +108,10 @@ class ForecasterHost:
         elif np.isfinite(news.values).any():
             track.seen = self._kept(news)
 
+    def has_seen(self, service: ServiceId) -> bool:
+        """Whether any demand of `service` is known."""
+        return service in self._tracks and self._tracks[service].seen is not None
+
     def learn(self, service: Service, demand: Demand, now_s: float) -> None:
         """Order a fit of `service` on its history `demand`, warm from its state; never waits for it.
 

@@ -20,6 +20,11 @@ Options = Mapping[str, object]
 DEFAULT = ("seasonal-naive", "last-value", "ridge", "trees", "smoothing", "burst", "neuralprophet")
 NEEDED_DAYS = {"neuralprophet": 14.0}
 """Days of history below which a member is not worth its fit."""
+MEDIAN_ONLY = ("last-value",)
+"""Members whose bounds say no more than how far demand moved lately: in the wake of a burst they stand as
+high as it did. They are heard only where nobody else states any."""
+CROSSING = 1e-9
+"""By how much (requests/s) a quantile may lie below a lower one, as `Forecast.fault` has it."""
 WILD = 3.0
 """Multiple of the largest value ever seen that no median reaches and no bound goes beyond."""
 
@@ -90,8 +95,17 @@ class Members:
             # What a plug-in raises is its own affair; here it is silence.
             with suppress(Exception):
                 made = member.forecast(known, context.steps, context.levels)
-                if (made.steps, made.levels, made.fault()) == (context.steps, context.levels, None):
+                if (made.steps, made.levels) == (context.steps, context.levels):
                     said[..., k] = np.array([made.mean, *made.quantiles]).T
         middle = 1 + context.levels.index(0.5)
-        wild = (said[:, middle] > WILD * largest).any(axis=0)
-        return np.where(wild, np.nan, np.minimum(said, WILD * largest))
+        well = np.isfinite(said) & (said >= 0)
+        well[:, 2:] &= said[:, 2:] >= said[:, 1:-1] - CROSSING
+        well[:, middle] &= said[:, middle] <= WILD * largest
+        return np.where(well.all(axis=(0, 1)), np.minimum(said, WILD * largest), np.nan)
+
+    def trusted(self, quantiles: FloatArray, context: ForecastContext) -> FloatArray:
+        """What the mixture is made of, of what the members say (steps, levels, members); NaN elsewhere."""
+        apart = np.isin(self.names, MEDIAN_ONLY)
+        silenced = apart & np.isfinite(quantiles[..., ~apart]).any(axis=2, keepdims=True)
+        silenced[:, context.levels.index(0.5)] = False
+        return np.where(silenced, np.nan, quantiles)

@@ -7,6 +7,7 @@ of the errors that the same rule made lately, lead by lead.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,9 @@ class SeasonalNaive:
     def forecast(self, state: SeenDemand, steps: int, levels: tuple[float, ...]) -> Forecast:
         """The season repeated; quantiles by its errors."""
         values, seasons = state.demand.values, _usable(state)
-        past = _Past(values, seasons, _local_steps(state.demand, steps, state.context.calendar))
+        demand = state.demand
+        ahead = _local_steps(state.context.calendar, demand.start_s, demand.step_s, len(demand) + steps)
+        past = _Past(values, seasons, ahead)
         targets = np.arange(len(values), len(values) + steps)
         back = past.reaches(range(1, steps + 1))
         mean, apart = np.empty(steps), np.empty((steps, len(levels)))
@@ -143,11 +146,11 @@ class _Past:
                 yield at + self.ahead[targets] - self.ahead[np.maximum(at, 0)]
 
 
-def _local_steps(demand: Demand, more: int, calendar: Calendar) -> Positions:
-    """Steps by which the local clock is ahead of UTC, at each step of `demand` and `more` after it."""
-    times_s = demand.start_s + np.arange(len(demand) + more) * demand.step_s
-    ahead_s = calendar.utc_offsets_s(times_s) / calendar.rate
-    return np.asarray(np.round(ahead_s / demand.step_s), dtype=np.int64)
+@lru_cache(maxsize=8)  # services that are forecast together have their steps in common
+def _local_steps(calendar: Calendar, start_s: float, step_s: float, n: int) -> Positions:
+    """Steps by which the local clock is ahead of UTC, at each of `n` steps from `start_s` on."""
+    ahead_s = calendar.utc_offsets_s(start_s + np.arange(n) * step_s) / calendar.rate
+    return np.asarray(np.round(ahead_s / step_s), dtype=np.int64)
 
 
 def _errors(past: _Past, reach: tuple[int, ...]) -> FloatArray:

@@ -22,7 +22,7 @@ from barista import __version__
 from barista.ports.forecaster import ForecastContext
 from barista.values.service import PluginChoice, ServiceId
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".fit"
 
 

@@ -15,6 +15,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
+HOURS_TOGETHER = 2048
+"""Hours whose distance from UTC is found out at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +98,15 @@ class Calendar:
         if self.time_zone == "UTC":
             return np.zeros(times_s.shape, dtype=np.int64)
         zone = ZoneInfo(self.time_zone)
-        # Offsets change at most hourly: one lookup per distinct hour keeps long series quick.
+        # Offsets change at most hourly: they are looked up by the hour, in tables that are made once.
         hours = np.round(self.calendar_times(times_s)).astype("int64") // 3600
-        distinct, inverse = np.unique(hours, return_inverse=True)
-        offsets = np.array([_utc_offset_s(zone, int(hour) * 3600) for hour in distinct], dtype=np.int64)
-        return offsets[inverse].reshape(times_s.shape)
+        if not hours.size:
+            return hours
+        first, last = int(hours.min()) // HOURS_TOGETHER, int(hours.max()) // HOURS_TOGETHER
+        tables = [_utc_offsets_s(zone, together) for together in range(first, last + 1)]
+        offsets = tables[0] if first == last else np.concatenate(tables)
+        found: npt.NDArray[np.int64] = offsets[hours - first * HOURS_TOGETHER]
+        return found
 
     def is_holiday(self, times_s: FloatArray, days_later: int = 0) -> BoolArray:
         """Whether the local day `days_later` than each moment's is a public holiday, shape of `times_s`.
@@ -135,10 +141,14 @@ class Calendar:
         return tuple(n for n in steps if n >= 2)
 
 
-@lru_cache(maxsize=2**16)  # of the hours of years: they are asked for again with every forecast
-def _utc_offset_s(zone: ZoneInfo, at_s: int) -> int:
-    offset = datetime.fromtimestamp(at_s, zone).utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
+@lru_cache(maxsize=2**8)  # decades of them: they are asked for again with every forecast
+def _utc_offsets_s(zone: ZoneInfo, together: int) -> npt.NDArray[np.int64]:
+    """Seconds ahead of UTC in each of the `HOURS_TOGETHER` hours from `together` times as many on."""
+    first = together * HOURS_TOGETHER
+    offsets = (
+        datetime.fromtimestamp(hour * 3600, zone).utcoffset() for hour in range(first, first + HOURS_TOGETHER)
+    )
+    return np.array([0 if offset is None else int(offset.total_seconds()) for offset in offsets])
 
 
 def _during(event: Event, local: npt.NDArray[np.datetime64]) -> BoolArray:

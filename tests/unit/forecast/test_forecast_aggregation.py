@@ -51,6 +51,15 @@ def test_after_a_change_of_regime_the_other_expert_is_believed_within_a_few_outc
     assert mixed(aggregation, [1, 0])[0] < 0.2
 
 
+def test_one_burst_does_not_outvote_what_was_learned_before():
+    outcomes = 50 + noise(7, 300)
+    values = np.stack([outcomes + 0.1, outcomes + 5], axis=1)
+    outcomes[-1], values[-1] = 10_000, [50, 9_000]
+    before, after = learned(values[:-1], outcomes[:-1]), learned(values, outcomes)
+    assert mixed(before, [10, 20])[0] < 11
+    assert mixed(after, [10, 20])[0] < 13
+
+
 def test_each_level_has_weights_of_its_own():
     outcomes = 50 + noise(5, 2000)
     values = np.broadcast_to([48.4, 50.0, 51.6], (2000, 3))

@@ -63,7 +63,7 @@ def test_a_spell_of_large_errors_widens_the_bounds_while_it_lasts():
 
 
 def test_bounds_that_are_missed_too_often_are_widened_and_those_never_missed_narrowed():
-    median, n = np.array([100.0]), 100
+    median, n = np.array([100.0]), 300
     stated = np.broadcast_to([99.0, 100.0, 101.0], (n, 3))
     missed = seen(np.full(n, 100.0), np.where(np.arange(n) % 2, 110.0, 90.0), stated=stated)
     never = seen(np.full(n, 100.0), np.full(n, 100.0), stated=stated)

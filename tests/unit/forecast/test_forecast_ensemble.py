@@ -94,6 +94,18 @@ def test_it_is_about_as_good_as_its_best_member_on_either_kind_of_demand():
             assert ours[k].mae <= 1.2 * min(member[k].mae for member in members)
 
 
+def test_the_last_value_speaks_of_bounds_only_where_nobody_else_does():
+    said = np.ones((3, 3, 2))
+    said[0, 2, 0] = np.nan
+    heard = Members({m.name: m for m in (SeasonalNaive(), LastValue())}).trusted(said, CONTEXT)
+    assert np.isfinite(heard[:, 1]).all()
+    assert heard[0, 2, 1] == 1
+    assert np.isnan(heard[1:, 2, 1]).all()
+    assert np.isnan(heard[:, 0, 1]).all()
+    alone = Members({"last-value": LastValue()}).trusted(said[..., 1:], CONTEXT)
+    assert np.isfinite(alone).all()
+
+
 def test_its_bound_holds_nineteen_times_out_of_twenty():
     _, scores = rolled(Ensemble(QUICK), daily_demand())
     for found in scores:
