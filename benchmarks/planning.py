@@ -1,14 +1,15 @@
 """How cheap the plans are, and how near to the proven best, on the planning benchmark's instances.
 
     python -m benchmarks.planning [--instances tiny-loose,s10-tight] [--planners auto,greedy] [--time-limit S]
-                                  [--rivals cbc,highs] [--rival-limit S]
+                                  [--rivals cbc,highs] [--rival-limit S] [--drift SHARE]
 
 Each planner plans each instance, and so does each rival: the whole problem as one program, solved by CBC or
 HiGHS (see `planning_rivals`). The benchmark's own check.py, which knows no solver, says whether a plan is
 feasible and what it costs; where `--bench` names a folder without it, `barista.plan.price` does.
 `over best` compares with the cheapest plan known to bounds.json, `certified` is the gap to the bound that
 the planner proved itself. `cpu` is processor time of all threads, which grows less on a busy machine; `warm`
-and `wcpu` are both times of a second plan, one step later, by the same planner.
+and `wcpu` are both times of a second plan, one step later, by the same planner; its demand is what the first
+plan was told, or each step's up to `--drift` lower or higher, as forecasts move.
 Compiled code is loaded before the first clock starts.
 """
 
@@ -29,7 +30,7 @@ from barista.ports.planner import Planner
 from barista.testing.planners import worked_example
 from barista.values.problem import Plan, PlanLimits, Problem
 from benchmarks.planning_rivals import RIVALS
-from benchmarks.planning_shift import one_step_later
+from benchmarks.planning_shift import moved, one_step_later
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench" / "planning"
 GAP, GAP_OF_MANY, MANY = 0.001, 0.01, 50
@@ -69,7 +70,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
             row["planned"] = plan.is_usable
             row["over_best"] = row["cost"] / best - 1 if best and plan.is_usable else None
             if make is _made:
-                _, again = _timed(planner, one_step_later(problem, plan), limits)
+                later = moved(one_step_later(problem, plan), given.drift)
+                _, again = _timed(planner, later, limits)
                 row |= {f"warm_{key}": value for key, value in again.items()}
             print(json.dumps(row) if given.json else _line(row), flush=True)
 
@@ -120,6 +122,7 @@ def _parsed(arguments: Iterable[str] | None) -> argparse.Namespace:
     parser.add_argument("--time-limit", type=float, default=15.0, metavar="S")
     parser.add_argument("--rivals", default="cbc,highs", help="cbc, highs, both or '' (default: both)")
     parser.add_argument("--rival-limit", type=float, default=60.0, metavar="S")
+    parser.add_argument("--drift", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
     parser.add_argument("--bench", type=Path, default=BENCH)
     given = parser.parse_args(None if arguments is None else list(arguments))

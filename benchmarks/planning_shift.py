@@ -3,7 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from barista.values.problem import ExistingReplica, FlavorPlan, Plan, Problem, ServiceProblem
+
+
+def moved(problem: Problem, share: float) -> Problem:
+    """`problem` with each step's demand up to `share` lower or higher, at random, always the same."""
+    rng = np.random.default_rng(0)
+    services = tuple(
+        replace(
+            service,
+            demand_rps=tuple(rps * float(rng.uniform(1 - share, 1 + share)) for rps in service.demand_rps),
+        )
+        for service in problem.services
+    )
+    return replace(problem, services=services)
 
 
 def one_step_later(problem: Problem, plan: Plan) -> Problem:
@@ -17,11 +32,13 @@ def _later(service: ServiceProblem, plans: Mapping[str, FlavorPlan]) -> ServiceP
     for option in service.flavors:
         counts = plans.get(option.flavor)
         started, stopped = (counts.start[0], counts.stop[0]) if counts else (0, 0)
+        resized = counts.resized[0] if counts and counts.resized else 0
         mine = [replica for replica in service.replicas if replica.flavor == option.flavor]
+        mine += [ExistingReplica(option.flavor, 0, 0)] * resized
+        mine += [ExistingReplica(option.flavor, option.setup_steps, option.lease_steps)] * (started - resized)
         free = [replica for replica in mine if max(replica.ready_in, replica.lease_left) == 0]
         held = [replica for replica in mine if max(replica.ready_in, replica.lease_left) > 0]
-        new = ExistingReplica(option.flavor, option.setup_steps, option.lease_steps)
-        for replica in [*held, *free[stopped:], *[new] * started]:
+        for replica in [*held, *free[stopped:]]:
             replicas.append(
                 replace(
                     replica,

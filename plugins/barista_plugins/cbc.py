@@ -67,6 +67,14 @@ def new_model() -> Any:
     return model
 
 
+def weighted_sum(terms: Any, constant: float = 0.0, sense: str = "") -> Any:
+    """Σ coefficient·variable + constant, compared with 0 by `sense`; variables are distinct."""
+    from mip import LinExpr
+
+    variables, coefficients = zip(*terms, strict=True)
+    return LinExpr(list(variables), list(coefficients), constant, sense)
+
+
 def optimize(model: Any, budget: Budget) -> PlanStatus:
     """Solve a mixed-integer program; the solution is in the model's variables when there is one."""
     from mip import OptimizationStatus as Solver

@@ -1,7 +1,9 @@
 """Machine code for the planner's inner loops, made by numba at first use and kept on disk.
 
 numba stores the code beside the module (``__pycache__``), or under ``NUMBA_CACHE_DIR`` where that is set, or
-below ``HOME`` where it may not write there: what was compiled once is loaded in seconds ever after.
+below ``HOME`` where it may not write there: what was compiled once is loaded in seconds ever after. numba
+notices a change of the file whose function Python calls, not of those that this one calls in turn: after
+one of theirs, remove the ``*.nbi`` files there.
 """
 
 import importlib

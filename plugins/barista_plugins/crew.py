@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from barista_plugins.cbc import Budget
 from barista_plugins.compiled import compiled_entry
-from barista_plugins.packed import Packed
-from barista_plugins.search import search, usage
+from barista_plugins.packed import Packed, most_variables
+from barista_plugins.search import search
+from barista_plugins.service_variables import usage
 
 Amounts = npt.NDArray[np.float64]
 BATCH = 8
-"""Services that a thread takes at a time: few enough to stop in time and to share the work evenly."""
+"""Services that a thread takes at a time at most: few enough to stop in time."""
+BATCHES = 8
+"""Batches for each thread at least, where there are services enough: they share uneven work evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ class Crew:
 
     def __init__(self, arrays: Packed) -> None:
         self._arrays = arrays
-        self._variables = (2 * int(np.diff(arrays.first).max(initial=0)) + 1) * arrays.demand.shape[1]
-        self._threads = min(len(os.sched_getaffinity(0)), -(-len(arrays.lost) // BATCH))
+        self._variables = most_variables(arrays)
+        self._threads = len(os.sched_getaffinity(0))
 
     def search(
         self,
@@ -88,47 +91,23 @@ class Crew:
         )
         given = np.asarray(services, np.int64)
 
+        size = max(1, min(BATCH, count // (self._threads * BATCHES)))
+
         def batch(first: int) -> None:
             if budget.is_spent:
                 return
-            some = slice(first, first + BATCH)
+            some = slice(first, first + size)
             _search_some(
                 self._arrays, given[some], prices, room, nodes[some], gap[some], known[some],
                 found.bound[some], found.cost[some], found.plan[some], found.relaxed[some],
                 found.held[some], found.relaxed_held[some],
             )  # fmt: skip
 
-        starts = range(0, count, BATCH)
-        if self._threads <= 1:
+        starts = range(0, count, size)
+        if min(self._threads, count) <= 1:
             for first in starts:
                 batch(first)
         else:
             with ThreadPoolExecutor(self._threads) as threads:
                 list(threads.map(batch, starts))
         return found
-
-
-def warm_up() -> None:
-    """Have the compiled search ready: loaded, or compiled where it never was."""
-    nothing, no_count = np.zeros(1), np.zeros(1, np.int64)
-    arrays = Packed(
-        first=np.array([0, 1]),
-        rps=np.ones(1),
-        setup=no_count,
-        hold=no_count,
-        most=nothing,
-        step_cost=nothing,
-        takes=np.zeros((1, 1)),
-        stuck=np.zeros((1, 1)),
-        stuck_ready=np.zeros((1, 1)),
-        freed=np.zeros((1, 1)),
-        demand=np.zeros((1, 1)),
-        lost=nothing,
-        switching=nothing,
-        minimum=nothing,
-        maximum=nothing,
-        binds_from=no_count,
-    )
-    nowhere = np.zeros((1, 1))
-    once = np.ones(1, np.int64)
-    Crew(arrays).search([0], nowhere, nowhere, once, nothing, nothing, Budget(None, 0.0, None))

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from barista.values.problem import PlanStatus
-from barista_plugins.cbc import Budget, new_model, optimize, relax
-from barista_plugins.unit_commitment import weighted_sum
+from barista_plugins.cbc import Budget, new_model, optimize, relax, weighted_sum
 
 Amounts = npt.NDArray[np.float64]
 SMALL = 1e-9

@@ -10,6 +10,7 @@ it comes before the time limit begins and is told as the phase `load`.
 """
 
 from dataclasses import replace
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -82,20 +83,22 @@ class MipPlanner:
         return _better(solution, whole), seconds
 
     def _apart(self, problem: Problem, budget: Budget, seconds: dict[str, float]) -> Solution:
-        from barista_plugins.carried import Carried
+        from barista_plugins.carried import Carried, Start
         from barista_plugins.decomposition import Decomposition
         from barista_plugins.packed import PackedProblem
 
         begun = perf_counter()
         packed = PackedProblem(problem)
-        carried = self._carried if self._carried and budget.until_s is not None else Carried()
-        known = carried.columns_for(packed)
+        is_warm = self._carried is not None and budget.until_s is not None
+        start = self._carried.start(packed) if self._carried and is_warm else Start.from_nothing(packed)
         seconds["start"] = perf_counter() - begun
-        planning = Decomposition(packed, budget, carried.prices_for(problem), known)
+        planning = Decomposition(packed, budget, start)
         planning.run()
         seconds.update(planning.seconds)
         if budget.until_s is not None:
-            self._carried = Carried.of(packed, planning.prices, planning.columns)
+            self._carried = Carried.of(
+                packed, planning.prices, planning.cap, planning.proven, planning.chosen, planning.columns
+            )
         bound = planning.bound * packed.unit_cost
         if bound == np.inf:
             return Solution(PlanStatus.INFEASIBLE)
@@ -118,8 +121,9 @@ def _better(apart: Solution, whole: Solution) -> Solution:
     return replace(best, bound=max(bounds, default=None))
 
 
+@cache
 def _load() -> None:
-    """Bring the compiled search into memory, or compile it. ImportError where numba is not installed."""
-    from barista_plugins.crew import warm_up
+    """Bring the compiled parts into memory, or compile them. ImportError where numba is not installed."""
+    from barista_plugins.ready import get_ready
 
-    warm_up()
+    get_ready()

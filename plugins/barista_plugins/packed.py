@@ -6,14 +6,14 @@ least that a replica costs for a step: tolerances are absolute, and the costs of
 above them.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from barista.values.flavor import RESOURCES
 from barista.values.problem import FlavorPlan, Problem
-from barista_plugins.unit_commitment import Setting, most_starts
+from barista_plugins.unit_commitment import Setting
+from barista_plugins.worth_starting import most_starts
 
 
 class Packed(NamedTuple):
@@ -23,6 +23,11 @@ class Packed(NamedTuple):
     all pools); by option and step the existing replicas: `stuck` may not be stopped, `stuck_ready` of them
     serve, `freed` may be stopped from then on. By service: `demand` (S, T), `lost` cost of a request/s for a
     step, `switching` cost of a start or stop, `minimum` from step `binds_from`, `maximum`.
+
+    Options of one `family` (O), which is the number in the service of its first option, change into each
+    other in place. Unserved demand has parts, of service s those from `part[s]` up to `part[s + 1]`: each is
+    up to its `share` of the step's demand and costs `factor` times `lost`; the last one takes any amount.
+    At `rest_prices` (R, T), all steps but the last cost at least `rest` (S), as far as that is proven.
     """
 
     first: Any
@@ -35,25 +40,43 @@ class Packed(NamedTuple):
     stuck: Any
     stuck_ready: Any
     freed: Any
+    family: Any
+    part: Any
+    share: Any
+    factor: Any
     demand: Any
     lost: Any
     switching: Any
     minimum: Any
     maximum: Any
     binds_from: Any
+    rest: Any
+    rest_prices: Any
+
+
+def most_variables(arrays: Packed) -> int:
+    """How many variables the program of any service has at most (see `service_rows`)."""
+    options, parts = np.diff(arrays.first).max(initial=0), np.diff(arrays.part).max(initial=0)
+    return int((3 * options + parts) * arrays.demand.shape[1])
 
 
 class PackedProblem:
-    """A problem's services, packed, and the way back from counts to plans."""
+    """A problem's services, packed, and the way back from counts to plans.
+
+    `resources` names what the rows of `room` are of, `options` the flavors of each service that are options.
+    """
 
     def __init__(self, problem: Problem) -> None:
         setting = Setting.of(problem)
         steps = problem.steps
         self.problem, self.unit_cost, self.room = problem, setting.unit_cost, setting.room
+        self.resources = [(pool.name, resource) for pool in problem.pools for resource in RESOURCES]
         self.options: list[list[str]] = []
         first = [0]
         numbers: list[tuple[float, int, int, int, float]] = []
         takes, stuck, stuck_ready, freed = [], [], [], []
+        family: list[int] = []
+        parts = [service.shortfall_steps or ((1.0, 1.0),) for service in problem.services]
         for service in problem.services:
             names = []
             for option in service.flavors:
@@ -75,6 +98,8 @@ class PackedProblem:
                 stuck.append(counts[0])
                 stuck_ready.append(counts[1])
                 freed.append(counts[2])
+            kin = [(setting.flavors[name].family, setting.flavors[name].pool) for name in names]
+            family += [kin.index(one) for one in kin]
             self.options.append(names)
             first.append(len(numbers))
         services = problem.services
@@ -90,6 +115,10 @@ class PackedProblem:
             stuck=np.array(stuck).reshape(-1, steps),
             stuck_ready=np.array(stuck_ready).reshape(-1, steps),
             freed=np.array(freed).reshape(-1, steps),
+            family=np.array(family, np.int64),
+            part=np.cumsum([0, *(len(one) for one in parts)]),
+            share=np.array([share for one in parts for share, _ in one]),
+            factor=np.array([factor for one in parts for _, factor in one]),
             demand=np.array([s.demand_rps for s in services], np.float64),
             lost=np.array([s.shortfall_cost_per_request for s in services])
             * (problem.step_s / self.unit_cost),
@@ -97,6 +126,8 @@ class PackedProblem:
             minimum=np.array([s.min_replicas for s in services], np.float64),
             maximum=np.array([s.max_replicas for s in services], np.float64),
             binds_from=np.array([setting.binds_from[s.name] for s in services], np.int64),
+            rest=np.full(len(services), -np.inf),
+            rest_prices=np.zeros_like(setting.room),
         )
 
     def plan_of(self, service: int, variables: Any) -> dict[str, FlavorPlan]:
@@ -110,59 +141,11 @@ class PackedProblem:
             stays = held.reshape(-1, steps)[f]
             over = np.zeros(steps, np.int64)
             over[hold:] = starts[f, : max(0, steps - hold)]
-            stops = over + self.arrays.freed[first + f].astype(np.int64) - np.diff(stays, prepend=0)
-            plans[name] = FlavorPlan(tuple(starts[f].tolist()), tuple(stops.tolist()))
-        return plans
-
-    def column_of(
-        self, service: int, plan: Mapping[str, FlavorPlan]
-    ) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
-        """`plan` of `service` as its cost, what it holds (R, T) and its variables; None where it is none.
-
-        Starts that no plan needs and stops that no replica allows are left out.
-        """
-        a, steps, first, names = (
-            self.arrays,
-            self.problem.steps,
-            self.arrays.first[service],
-            self.options[service],
-        )
-        nothing = FlavorPlan((0,) * steps, (0,) * steps)
-        starts, held = np.zeros((2, len(names), steps))
-        paid, served, changes = np.zeros_like(held), np.zeros(steps), 0.0
-        for f, name in enumerate(names):
-            o, counts = first + f, plan.get(name, nothing)
-            if len(counts.start) != steps:
-                return None
-            starts[f] = np.minimum(counts.start, a.most[o])
-            if a.minimum[service] == 0:
-                starts[f, max(0, steps - a.setup[o]) :] = 0.0
-            so_far = np.cumsum(starts[f])
-            over, ready = (
-                np.concatenate([np.zeros(min(n, steps)), so_far[: max(0, steps - n)]])
-                for n in (a.hold[o], a.setup[o])
+            gone = over + self.arrays.freed[first + f].astype(np.int64) - np.diff(stays, prepend=0)
+            resized = np.maximum(0, -gone)  # more than before, without a start: from its family
+            plans[name] = FlavorPlan(
+                tuple((starts[f] + resized).tolist()),
+                tuple(np.maximum(0, gone).tolist()),
+                tuple(resized.tolist()) if resized.any() else (),
             )
-            free = np.diff(over, prepend=0.0) + a.freed[o]
-            stops = np.minimum(counts.stop, _stoppable(free, counts.stop))
-            held[f] = np.cumsum(free - stops)
-            paid[f] = a.stuck[o] + so_far - over + held[f]
-            served += a.rps[o] * (a.stuck_ready[o] + ready - over + held[f])
-            changes += starts[f].sum() + stops.sum()
-        total, bound = paid.sum(axis=0), np.arange(steps) >= a.binds_from[service]
-        if (total > a.maximum[service]).any() or (total[bound] < a.minimum[service]).any():
-            return None
-        lost = np.maximum(0.0, a.demand[service] - served)
-        mine = slice(first, first + len(names))
-        cost = a.step_cost[mine] @ paid.sum(axis=1) + a.lost[service] * lost.sum()
-        cost += a.switching[service] * changes
-        variables = np.concatenate([starts.ravel(), held.ravel(), lost])
-        return float(cost), a.takes[mine].T @ paid, variables
-
-
-def _stoppable(free: npt.NDArray[np.float64], stops: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """The most that can stop at each step, where `free` (T) come to be allowed to and `stops` are wanted."""
-    most, left = np.zeros(len(free)), 0.0
-    for t, (come, wanted) in enumerate(zip(free.tolist(), stops, strict=True)):
-        most[t] = left + come
-        left = max(0.0, most[t] - wanted)
-    return most
+        return plans

@@ -14,7 +14,8 @@ import numpy as np
 
 from barista_plugins.compiled import compiled
 from barista_plugins.packed import Packed
-from barista_plugins.service_rows import build, costs, first_ready_row, most_entries, most_rows, variables
+from barista_plugins.service_rows import build, first_cover_row, first_ready_row, most_entries, most_rows
+from barista_plugins.service_variables import costs, counts_resizes, first_resize, parts, variables
 from barista_plugins.simplex import (
     INFEASIBLE,
     OPTIMAL,
@@ -124,20 +125,33 @@ def _branching(d: Dictionary, rows: Rows, ready: int, options: int, steps: int, 
 
 
 @compiled
-def _priced(rows: Rows, cost: Any, lo: Any, hi: Any, options: int, steps: int, x: Any) -> float:
+def _complete(p: Packed, s: int, rows: Rows, lo: Any, hi: Any, x: Any) -> None:
+    """Fill in what follows from whole starts and holdings in `x`: what goes unserved and what is resized."""
+    n, steps, options = x.shape[0], p.demand.shape[1], p.first[s + 1] - p.first[s]
+    x[2 * options * steps :] = 0.0
+    for t in range(steps):
+        row = first_cover_row(p, s, t)
+        if rows.first[row + 1] > rows.first[row]:
+            unserved = max(0.0, lo[n + row] - _activity(rows, row, x))
+            for k in range(parts(p, s)):
+                z = (2 * options + k) * steps + t
+                x[z] = min(unserved, hi[z])
+                unserved -= x[z]
+    if counts_resizes(p, s):
+        for row in range(options * steps):
+            x[first_resize(p, s) + row] = max(0.0, _activity(rows, row, x) - hi[n + row])
+
+
+@compiled
+def _priced(p: Packed, s: int, rows: Rows, cost: Any, lo: Any, hi: Any, x: Any) -> float:
     """Make `x` whole, serve what can be served, and tell its cost; infinity when it is no plan."""
-    n = x.shape[0]
+    n, steps, options = x.shape[0], p.demand.shape[1], p.first[s + 1] - p.first[s]
     for j in range(2 * options * steps):
         x[j] = math.floor(x[j] + 0.5)
+    _complete(p, s, rows, lo, hi, x)
     total = 0.0
-    for t in range(steps):
-        z = 2 * options * steps + t
-        x[z] = 0.0
-        row = options * steps + t * (1 + options)
-        if rows.first[row + 1] > rows.first[row]:
-            x[z] = max(0.0, lo[n + row] - _activity(rows, row, x))
     for row in range(rows.count[0]):
-        if options * steps <= row < options * steps + steps * (1 + options):
+        if options * steps <= row < first_cover_row(p, s, steps):
             continue
         activity = _activity(rows, row, x)
         if activity < lo[n + row] - ROOM_TOLERANCE or activity > hi[n + row] + ROOM_TOLERANCE:
@@ -224,12 +238,12 @@ def search(
     first, column, value = np.empty(capacity + 1, np.int64), np.empty(entries, np.int64), np.empty(entries)
     rows = Rows(first, column, value, np.zeros(1, np.int64))
     cost, x, position = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    anyway = costs(p, s, prices, cost)
+    anyway = costs(p, s, prices, steps, cost)
     slots = max(3, min(MOST_OPEN, SLAB_BYTES // (8 * capacity * n)))
     slab = _dictionaries(slots, capacity, n)
     bounds = np.full(slots, math.inf)  # of the open nodes; infinity: the place is free
     d = _at(slab, 0)
-    build(p, s, room, rows, d.lo, d.hi)
+    build(p, s, room, nodes <= 1, rows, d.lo, d.hi)
     true_lo, true_hi = d.lo.copy(), d.hi.copy()
     _root(d, cost)
     best, closed, used, improved = known - anyway, math.inf, 1, False
@@ -243,7 +257,7 @@ def search(
         branch, split = _branching(d, rows, ready, options, steps, x, position)
         if branch < 0:
             closed = min(closed, bound)
-            total = _priced(rows, cost, true_lo, true_hi, options, steps, x)
+            total = _priced(p, s, rows, cost, true_lo, true_hi, x)
             if total < best:
                 best, improved = total, True
                 plan[:n] = x
@@ -269,18 +283,3 @@ def search(
                 now = -1
     closed = min(closed, np.min(bounds))
     return min(closed, best) + anyway, best + anyway if improved else math.inf
-
-
-@compiled
-def usage(p: Packed, s: int, x: Any, held: Any) -> None:
-    """What the replicas of service `s` hold, by its variables `x`, into `held` (R, T)."""
-    steps, options = p.demand.shape[1], p.first[s + 1] - p.first[s]
-    held[:] = 0.0
-    for f in range(options):
-        o = p.first[s] + f
-        for t in range(steps):
-            paid = p.stuck[o, t] + x[(options + f) * steps + t]
-            for b in range(max(0, t - p.hold[o] + 1), t + 1):
-                paid += x[f * steps + b]
-            for r in range(held.shape[0]):
-                held[r, t] += p.takes[o, r] * paid

@@ -16,14 +16,29 @@ side b and f = b/δ - ⌊b/δ⌋,
 
     Σ (⌊a/δ⌋ + min(1, (a/δ - ⌊a/δ⌋)/f))·y + z/(δ f) >= ⌈b/δ⌉.           (rounding)
 
-Variables in order: u by option and step, h by option and step, z by step.
+What goes unserved, z, is the sum of its parts, which cost more the more there are of them. Flavors of one
+family change into each other in place once the holding time is over, so they share one flow: the
+right side of their sum is as above, and each has r[t] more on its own right side, resized at the cost
+of a switch. That is exact; where switches are free of charge, r and the rows of each one are left out.
+
+See `service_variables` for their order.
 """
 
 import math
 from typing import Any
 
+import numpy as np
+
 from barista_plugins.compiled import compiled
 from barista_plugins.packed import Packed
+from barista_plugins.service_variables import (
+    costs,
+    counts_resizes,
+    first_resize,
+    has_kin,
+    parts,
+    variables,
+)
 from barista_plugins.simplex import Rows
 
 LEAST_FRACTION = 1e-3
@@ -31,23 +46,23 @@ TINY_RPS = 1e-9
 
 
 @compiled
-def variables(p: Packed, s: int) -> int:
-    """How many variables the program of service `s` has."""
-    return int((2 * (p.first[s + 1] - p.first[s]) + 1) * p.demand.shape[1])
+def first_cover_row(p: Packed, s: int, t: int) -> int:
+    """The row that covers step `t`; those that tighten it follow, up to the one of the next step."""
+    options, steps = p.first[s + 1] - p.first[s], p.demand.shape[1]
+    return int(options * steps + t * (options + 1))
 
 
 @compiled
 def first_ready_row(p: Packed, s: int) -> int:
-    """The row of the replicas ready at step 0 of the first option; then by step and option."""
-    options, steps = p.first[s + 1] - p.first[s], p.demand.shape[1]
-    return int(steps * (options + 1 + options + 1))
+    """The row of the replicas ready at step 0 of the first option; then by option and step."""
+    return int(first_cover_row(p, s, p.demand.shape[1]) + p.demand.shape[1])
 
 
 @compiled
 def most_rows(p: Packed, s: int) -> int:
-    """How many rows the program of service `s` has at most: flow, cover, rounding, bounds, ready, room."""
+    """How many rows it has at most: flow, cover, rounding, bounds, ready, room, families."""
     options, steps = p.first[s + 1] - p.first[s], p.demand.shape[1]
-    return int(steps * (options + 1 + options + 1 + options + p.takes.shape[1]))
+    return int(steps * (options + 1 + options + 1 + options + p.takes.shape[1] + options) + 1)
 
 
 @compiled
@@ -57,34 +72,8 @@ def most_entries(p: Packed, s: int) -> int:
     held = 0
     for o in range(p.first[s], p.first[s + 1]):
         held += p.hold[o] + 2
-    return int(steps * (3 * options + held * (3 + options + p.takes.shape[1]) + options + 1))
-
-
-@compiled
-def costs(p: Packed, s: int, prices: Any, cost: Any) -> float:
-    """Fill `cost` (n), the prices (R, T) of the room included; what is paid anyway."""
-    steps, begin = p.demand.shape[1], p.first[s]
-    options = p.first[s + 1] - begin
-    cost[:] = 0.0
-    anyway = 0.0
-    for f in range(options):
-        o = begin + f
-        for t in range(steps):
-            price = p.step_cost[o]
-            for r in range(prices.shape[0]):
-                price += prices[r, t] * p.takes[o, r]
-            for b in range(max(0, t - p.hold[o] + 1), t + 1):
-                cost[f * steps + b] += price
-            cost[(options + f) * steps + t] += price
-            anyway += price * p.stuck[o, t]
-        for t in range(steps):
-            # Each start costs a switch, each stop too: all that are freed, less those held to the end.
-            cost[f * steps + t] += p.switching[s] * (2 if t + p.hold[o] < steps else 1)
-            anyway += p.switching[s] * p.freed[o, t]
-        cost[(options + f) * steps + steps - 1] -= p.switching[s]
-    for t in range(steps):
-        cost[2 * options * steps + t] = p.lost[s]
-    return anyway
+    of_covers = (options + 1) * parts(p, s)
+    return int(steps * (7 * options + held * (3 + options + p.takes.shape[1]) + of_covers) + variables(p, s))
 
 
 @compiled
@@ -120,22 +109,55 @@ def _begin(rows: Rows, at: int) -> int:
 
 
 @compiled
+def _put_flow(p: Packed, s: int, f: int, t: int, rows: Rows, at: int) -> int:
+    steps, o = p.demand.shape[1], p.first[s] + f
+    h = (p.first[s + 1] - p.first[s] + f) * steps + t
+    at = _put(rows, at, h, 1.0)
+    if t > 0:
+        at = _put(rows, at, h - 1, -1.0)
+    if t >= p.hold[o]:
+        at = _put(rows, at, f * steps + t - p.hold[o], -1.0)
+    return at
+
+
+@compiled
 def _add_flow(p: Packed, s: int, rows: Rows, at: int, lo: Any, hi: Any) -> int:
     steps, options, n = p.demand.shape[1], p.first[s + 1] - p.first[s], variables(p, s)
+    resizes = counts_resizes(p, s)
     for f in range(options):
         o = p.first[s] + f
+        kin = has_kin(p, s, f)
         for t in range(steps):
             useful = t + p.setup[o] < steps or p.minimum[s] > 0
             u, h = f * steps + t, (options + f) * steps + t
             lo[u], hi[u] = 0.0, (p.most[o] if useful else 0.0)
             lo[h], hi[h] = 0.0, p.maximum[s]
             row = _begin(rows, at)
-            at = _put(rows, at, h, 1.0)
-            if t > 0:
-                at = _put(rows, at, h - 1, -1.0)
-            if t >= p.hold[o]:
-                at = _put(rows, at, u - p.hold[o], -1.0)
-            hi[n + row] = p.freed[o, t]
+            if resizes:
+                r = first_resize(p, s) + f * steps + t
+                lo[r], hi[r] = 0.0, (p.maximum[s] if kin else 0.0)
+                at = _put(rows, at, r, -1.0)
+            if resizes or not kin:
+                at = _put_flow(p, s, f, t, rows, at)
+                hi[n + row] = p.freed[o, t]
+    return at
+
+
+@compiled
+def _add_families(p: Packed, s: int, rows: Rows, at: int, hi: Any) -> int:
+    """What leaves a flavor stays in its family, or is gone."""
+    steps, begin, n = p.demand.shape[1], p.first[s], variables(p, s)
+    for family in range(p.first[s + 1] - begin):
+        if p.family[begin + family] != family or not has_kin(p, s, family):
+            continue
+        for t in range(steps):
+            row = _begin(rows, at)
+            freed = 0.0
+            for f in range(family, p.first[s + 1] - begin):
+                if p.family[begin + f] == family:
+                    at = _put_flow(p, s, f, t, rows, at)
+                    freed += p.freed[begin + f, t]
+            hi[n + row] = freed
     return at
 
 
@@ -148,12 +170,16 @@ def _add_cover(p: Packed, s: int, t: int, rows: Rows, at: int, lo: Any, hi: Any)
     for o in range(begin, begin + options):
         left -= p.rps[o] * p.stuck_ready[o, t]
     z = 2 * options * steps + t
-    lo[z], hi[z] = 0.0, max(0.0, left)
+    for k in range(parts(p, s)):
+        lo[z + k * steps], hi[z + k * steps] = 0.0, max(0.0, left)
+        if k + 1 < parts(p, s):
+            hi[z + k * steps] = min(hi[z + k * steps], p.share[p.part[s] + k] * p.demand[s, t])
     row = _begin(rows, at)
     if left > TINY_RPS:
         for f in range(options):
             at = _put_ready(p, s, f, t, min(p.rps[begin + f], left), rows, at)
-        at = _put(rows, at, z, 1.0)
+        for k in range(parts(p, s)):
+            at = _put(rows, at, z + k * steps, 1.0)
         lo[n + row] = left
     for g in range(options):
         row = _begin(rows, at)
@@ -165,7 +191,8 @@ def _add_cover(p: Packed, s: int, t: int, rows: Rows, at: int, lo: Any, hi: Any)
                 whole = math.floor(rate + 1e-9)
                 part = min(1.0, max(0.0, rate - whole) / fraction)
                 at = _put_ready(p, s, f, t, whole + part, rows, at)
-            at = _put(rows, at, z, 1.0 / (unit * fraction))
+            for k in range(parts(p, s)):
+                at = _put(rows, at, z + k * steps, 1.0 / (unit * fraction))
             lo[n + row] = math.ceil(left / unit)
     return at
 
@@ -209,7 +236,22 @@ def _add_room(p: Packed, s: int, room: Any, rows: Rows, at: int, hi: Any) -> int
 
 
 @compiled
-def build(p: Packed, s: int, room: Any, rows: Rows, lo: Any, hi: Any) -> None:
+def _add_rest(p: Packed, s: int, rows: Rows, at: int, lo: Any) -> int:
+    """What is proven of all steps but the last."""
+    n, steps = variables(p, s), p.demand.shape[1]
+    if p.rest[s] <= 0.0 or steps < 2:
+        return at
+    cost = np.empty(n)
+    row = _begin(rows, at)
+    lo[n + row] = 1.0 - costs(p, s, p.rest_prices, steps - 1, cost) / p.rest[s]
+    for j in range(n):
+        if cost[j] != 0.0:
+            at = _put(rows, at, j, cost[j] / p.rest[s])
+    return at
+
+
+@compiled
+def build(p: Packed, s: int, room: Any, with_rest: bool, rows: Rows, lo: Any, hi: Any) -> None:
     """Fill the empty `rows`, and the bounds `lo`, `hi` of variables and rows, within `room` (R, T)."""
     lo[:] = -math.inf
     hi[:] = math.inf
@@ -218,4 +260,7 @@ def build(p: Packed, s: int, room: Any, rows: Rows, lo: Any, hi: Any) -> None:
         at = _add_cover(p, s, t, rows, at, lo, hi)
     at = _add_counts(p, s, rows, at, lo, hi)
     at = _add_room(p, s, room, rows, at, hi)
+    at = _add_families(p, s, rows, at, hi)
+    if with_rest:
+        at = _add_rest(p, s, rows, at, lo)
     rows.first[rows.count[0]] = at

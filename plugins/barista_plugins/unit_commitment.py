@@ -13,6 +13,9 @@ is fractional comes from covering the demand. There the program is tightened: co
 taken off the demand, rates are cut to what is left of it, and for each flavor's rate the
 mixed-integer-rounding inequality joins the row (Marchand and Wolsey, "Aggregation and mixed
 integer rounding to solve MIPs", 2001). Flavors that another one replaces without loss start nothing.
+
+Replicas resized in place come to `ready` at once, and over a family no more are ready than were, or come by a
+start. What goes unserved is the sum of its parts, which cost more the more there are of them.
 """
 
 import math
@@ -26,6 +29,8 @@ import numpy.typing as npt
 
 from barista.values.flavor import RESOURCES, Flavor
 from barista.values.problem import FlavorOption, FlavorPlan, Problem, ServiceProblem
+from barista_plugins.cbc import weighted_sum
+from barista_plugins.worth_starting import kin, most_starts
 
 Amounts = npt.NDArray[np.float64]
 
@@ -42,7 +47,8 @@ LEAST_FRACTION = 1e-3
 class Fleet:
     """A service's replicas on one flavor: the variables of each step, and what exists already.
 
-    For each step, `existing_ready` counts the existing replicas that have become ready, `stuck` those
+    `resized` counts those that become this flavor in place; it is empty where none can. For each step,
+    `existing_ready` counts the existing replicas that have become ready, `stuck` those
     of them that may not be stopped yet, `pending` those that are not ready.
     """
 
@@ -51,6 +57,7 @@ class Fleet:
     flavor: Flavor
     start: list[Any]
     ready: list[Any]
+    resized: list[Any]
     existing_ready: list[int]
     stuck: list[int]
     pending: list[int]
@@ -67,27 +74,39 @@ class Fleet:
     def values(self, plan: FlavorPlan | None) -> list[tuple[Any, float]]:
         """The variables' values in `plan`, in which nothing starts or stops where it is None."""
         steps, lead = len(self.start), self.option.setup_steps
-        starts, stops = (plan.start, plan.stop) if plan else ((0,) * steps, (0,) * steps)
+        nothing = (0,) * steps
+        starts, stops, resized = (
+            (plan.start, plan.stop, plan.resized or nothing) if plan else (nothing, nothing, nothing)
+        )
+        fresh = [start - moved for start, moved in zip(starts, resized, strict=True)]
         ready = [
-            self.existing_ready[t] + sum(starts[: max(0, t - lead + 1)]) - sum(stops[: t + 1])
+            self.existing_ready[t]
+            + sum(fresh[: max(0, t - lead + 1)])
+            + sum(resized[: t + 1])
+            - sum(stops[: t + 1])
             for t in range(steps)
         ]
         return [
-            *zip(self.start, map(float, starts), strict=True),
+            *zip(self.start, map(float, fresh), strict=True),
             *zip(self.ready, map(float, ready), strict=True),
+            *(zip(self.resized, map(float, resized), strict=True) if self.resized else ()),
         ]
 
     def plan(self) -> FlavorPlan:
-        """Starts and stops of the solution found."""
-        starts = [round(variable.x) for variable in self.start]
+        """Starts and stops of the solution found; what comes without a set-up was resized."""
+        fresh = [round(variable.x) for variable in self.start]
         ready = [round(variable.x) for variable in self.ready]
         lead = self.option.setup_steps
-        stopped = [
-            self.existing_ready[t] + sum(starts[: max(0, t - lead + 1)]) - ready[t]
-            for t in range(len(starts))
+        left = [
+            self.existing_ready[t] + sum(fresh[: max(0, t - lead + 1)]) - ready[t] for t in range(len(fresh))
         ]
-        stops = [now - before for before, now in zip([0, *stopped], stopped, strict=False)]
-        return FlavorPlan(tuple(starts), tuple(stops))
+        gone = [now - before for before, now in zip([0, *left], left, strict=False)]
+        resized = tuple(max(0, -count) for count in gone)
+        return FlavorPlan(
+            tuple(start + moved for start, moved in zip(fresh, resized, strict=True)),
+            tuple(max(0, count) for count in gone),
+            resized if any(resized) else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +204,11 @@ def formulate(problem: Problem, model: Any) -> Program:
                 for variable in fleet.paid(t):
                     cost[variable] += step_cost
             anyway += _add_switching(fleet, setting, cost)
+        _add_families(own, model)
+        lost = service.shortfall_cost_per_request * problem.step_s / setting.unit_cost
         for t in steps:
-            unserved = _add_cover(service, own, t, model)
-            if unserved is not None:
-                cost[unserved] = service.shortfall_cost_per_request * problem.step_s / setting.unit_cost
+            for unserved, factor in _add_cover(service, own, t, model):
+                cost[unserved] = lost * factor
             _add_bounds(service, own, t, t >= setting.binds_from[service.name], model)
         fleets += own
     _add_room(fleets, setting, model)
@@ -206,6 +226,8 @@ def _add_switching(fleet: Fleet, setting: Setting, cost: defaultdict[Any, float]
         is_ready_in_time = t + fleet.option.setup_steps < len(fleet.start)
         cost[start] += switching * (2 if is_ready_in_time else 1)
     cost[fleet.ready[-1]] -= switching
+    for moved in fleet.resized:
+        cost[moved] += switching
     return switching * fleet.existing_ready[-1]
 
 
@@ -262,35 +284,13 @@ def _fleet(
         flavor=setting.flavors[option.flavor],
         start=[model.add_var(var_type="I", ub=most if useful[t] else 0) for t in steps],
         ready=[model.add_var(var_type="I", lb=stuck[t]) for t in steps],
+        resized=[
+            model.add_var(ub=service.max_replicas) for t in steps if kin(service, option, setting.flavors)
+        ],
         existing_ready=ready,
         stuck=stuck,
         pending=[len(mine) - ready[t] for t in steps],
     )
-
-
-def most_starts(service: ServiceProblem, option: FlavorOption, flavors: Mapping[str, Flavor]) -> int:
-    """Starts in one step beyond which an optimal plan never needs more."""
-    if any(_replaces(other, option, flavors) for other in service.flavors):
-        return 0
-    covers = math.ceil(max(service.demand_rps) / option.rps) if option.rps > 0 else 0
-    return min(service.max_replicas, max(covers, service.min_replicas))
-
-
-def _replaces(one: FlavorOption, other: FlavorOption, flavors: Mapping[str, Flavor]) -> bool:
-    """Whether a start of `one` does all that a start of `other` does, for no more; equals go by name."""
-
-    def burdens(option: FlavorOption) -> tuple[float, ...]:
-        flavor = flavors[option.flavor]
-        held = (flavor.amount(resource) for resource in RESOURCES)
-        hold_steps = max(option.setup_steps, option.lease_steps)
-        return (flavor.cost_per_hour, *held, -option.rps, option.setup_steps, hold_steps)
-
-    mine, theirs = burdens(one), burdens(other)
-    if flavors[one.flavor].pool != flavors[other.flavor].pool:
-        return False
-    if mine == theirs:
-        return one.flavor < other.flavor
-    return all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
 def _add_life(fleet: Fleet, model: Any) -> None:
@@ -301,6 +301,7 @@ def _add_life(fleet: Fleet, model: Any) -> None:
         gone = [(ready, 1.0)]
         gone += [(fleet.ready[t - 1], -1.0)] if t else []
         gone += [(fleet.start[t - lead], -1.0)] if t >= lead else []
+        gone += [(fleet.resized[t], -1.0)] if fleet.resized else []
         model.add_constr(weighted_sum(gone, -becoming, "<"))
         held = fleet.start[max(0, t - fleet.hold_steps + 1) : max(0, t - lead + 1)]
         if held:
@@ -309,20 +310,46 @@ def _add_life(fleet: Fleet, model: Any) -> None:
             )
 
 
-def _add_cover(service: ServiceProblem, fleets: Sequence[Fleet], t: int, model: Any) -> Any | None:
-    """Demand is served or priced; the variable of the unserved rate, None where all is committed."""
+def _add_families(fleets: Sequence[Fleet], model: Any) -> None:
+    """What becomes another flavor in place leaves one of its family."""
+    families: defaultdict[tuple[str, str], list[Fleet]] = defaultdict(list)
+    for fleet in fleets:
+        families[fleet.flavor.family, fleet.flavor.pool].append(fleet)
+    for family in families.values():
+        if len(family) == 1:
+            continue
+        for t in range(len(family[0].ready)):
+            terms = [(fleet.ready[t], 1.0) for fleet in family]
+            becoming = 0
+            for fleet in family:
+                lead = fleet.option.setup_steps
+                becoming += fleet.existing_ready[t] - (fleet.existing_ready[t - 1] if t else 0)
+                terms += [(fleet.ready[t - 1], -1.0)] if t else []
+                terms += [(fleet.start[t - lead], -1.0)] if t >= lead else []
+            model.add_constr(weighted_sum(terms, -becoming, "<"))
+
+
+def _add_cover(
+    service: ServiceProblem, fleets: Sequence[Fleet], t: int, model: Any
+) -> list[tuple[Any, float]]:
+    """Demand is served or priced; the variables of the unserved rate, and the factors of their cost."""
     committed = sum(fleet.option.rps * fleet.stuck[t] for fleet in fleets)
     left_rps = service.demand_rps[t] - committed
     if left_rps <= TINY_RPS:
-        return None
-    unserved = model.add_var(ub=left_rps)
+        return []
+    *parts, (_, last) = service.shortfall_steps or ((1.0, 1.0),)
+    unserved = [
+        (model.add_var(ub=min(share * service.demand_rps[t], left_rps)), factor) for share, factor in parts
+    ]
+    unserved.append((model.add_var(ub=left_rps), last))
     able = [fleet for fleet in fleets if fleet.option.rps > 0]
     rates = [min(fleet.option.rps, left_rps) for fleet in able]
 
     def cover(coefficients: Sequence[float], of_unserved: float, least: float) -> None:
         terms = [(fleet.ready[t], weight) for fleet, weight in zip(able, coefficients, strict=True)]
         taken_off = sum(w * fleet.stuck[t] for fleet, w in zip(able, coefficients, strict=True))
-        model.add_constr(weighted_sum([*terms, (unserved, of_unserved)], -(least + taken_off), ">"))
+        terms += [(variable, of_unserved) for variable, _ in unserved]
+        model.add_constr(weighted_sum(terms, -(least + taken_off), ">"))
 
     cover(rates, 1.0, left_rps)
     for unit in sorted(set(rates)):
@@ -365,11 +392,3 @@ def _add_room(fleets: Sequence[Fleet], setting: Setting, model: Any) -> None:
                 terms = [(variable, amount) for fleet, amount in holders for variable in fleet.paid(t)]
                 pending = sum(amount * fleet.pending[t] for fleet, amount in holders)
                 model.add_constr(weighted_sum(terms, pending - available, "<"))
-
-
-def weighted_sum(terms: Any, constant: float = 0.0, sense: str = "") -> Any:
-    """Σ coefficient·variable + constant, compared with 0 by `sense`; variables are distinct."""
-    from mip import LinExpr
-
-    variables, coefficients = zip(*terms, strict=True)
-    return LinExpr(list(variables), list(coefficients), constant, sense)

@@ -2,7 +2,7 @@
 
 Whatever a planner claims, the independent check decides what holds and what it costs (see `price`), and a
 bound or an optimum counts only if it fits that cost. Replicas are then resized in place wherever that is
-cheaper, which planners do not look at (see `vertical`).
+cheaper, for the sake of planners that do not look at it (see `vertical`).
 """
 
 import math

@@ -54,7 +54,11 @@ class PlannerHost:
     def prepare(self) -> None:
         """Have the planner rehearsed by its worker, now and each time that has to be replaced; no wait."""
         self._rehearsed_from = perf_counter()
-        self._rehearsal = self._executor.submit(rehearse, self._key, self._planner)
+        try:
+            self._rehearsal = self._executor.submit(rehearse, self._key, self._planner)
+        except Exception as error:  # no worker can be had: that is heard again at the problem
+            self._rehearsal = Future()
+            self._rehearsal.set_exception(error)
 
     def health(self) -> str | None:
         """What went wrong with the chosen planner at the last problem, in one line; None when nothing did."""

@@ -1,7 +1,7 @@
 """Vertical first: a plan's starts become resizes in place wherever that is cheaper.
 
-Planners see the flavors of a service apart: to serve a peak they start a replica a set-up time ahead and
-hold it as long as its lease. A replica that is ready can instead be a larger flavor of its family for the
+A planner may see the flavors of a service apart: to serve a peak it starts a replica a set-up time ahead and
+holds it as long as its lease. A replica that is ready can instead be a larger flavor of its family for the
 steps of the peak, at once and for no longer, if its pool has room ("Resizing in place", `values.problem`).
 
 This pass goes over a feasible plan, service by service, and returns one that costs no more:
@@ -24,7 +24,7 @@ import numpy as np
 from barista.plan.counts import Amounts, capacity, minimum_binds_from
 from barista.plan.holding import Holding, ServiceTerms
 from barista.plan.spells import add_spells
-from barista.values.problem import Plan, PlanStatus, Problem, ServiceProblem
+from barista.values.problem import Plan, Problem, ServiceProblem
 
 
 def can_resize(problem: Problem, service: ServiceProblem) -> bool:
@@ -38,8 +38,7 @@ def vertical_first(problem: Problem, plan: Plan, time_limit_s: float | None = No
     """`plan`, which is feasible, with resizes in place where they make it cheaper.
 
     At the time limit the services not looked at yet, the cheapest ones, stay as they are. The cost is not
-    brought up to date. Where replicas could be resized, the planner's bound is not one any more, and
-    is left out.
+    brought up to date.
     """
     begun = perf_counter()
     resizable = [service for service in problem.services if can_resize(problem, service)]
@@ -62,7 +61,7 @@ def vertical_first(problem: Problem, plan: Plan, time_limit_s: float | None = No
         free = free - after.usage(pools)
         if after is not before:
             services[service.name] = after.plan()
-    return replace(plan, services=services, bound=None, status=PlanStatus.FEASIBLE)
+    return replace(plan, services=services)
 
 
 def _improved(before: Holding, free: Amounts) -> Holding:

@@ -22,7 +22,7 @@ Three things go beyond PROBLEM.md; without them, plan and price are the benchmar
   (which of a family's stops becomes which of its starts makes no difference, as with stops).
 
 The first two only ever make plans dearer, so a bound that ignores them still holds. Resizing makes them
-cheaper: a bound that ignores it holds for plans without it only.
+cheaper: a planner whose bound ignores it states none where two flavors of a service are of one family.
 """
 
 from collections.abc import Mapping

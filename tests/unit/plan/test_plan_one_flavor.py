@@ -72,10 +72,58 @@ def test_a_flavor_in_use_is_left_only_for_one_that_is_clearly_cheaper() -> None:
     assert offered(19, held=("cpu-2",))[0] == ["cpu-2"]
 
 
-def test_a_service_amid_a_change_of_family_is_left_as_it_is() -> None:
-    flavors, held = offered(20, held=("cpu-1", "gpu"))
-    assert flavors == list(RPS)
-    assert held == ["cpu-1", "gpu"]
+@pytest.mark.parametrize(
+    ("rps", "most", "flavor"),
+    [
+        pytest.param(69, 10, "cpu-2", id="a little cheaper: 3 x cpu-2 at 6.6 beside a gpu at 5.0"),
+        pytest.param(90, 10, "gpu", id="much cheaper: 4 x cpu-2 at 8.8"),
+        pytest.param(60, 2, "gpu", id="more than the family may cover"),
+    ],
+)
+def test_a_family_in_use_is_left_for_one_that_is_much_cheaper_or_covers_more(
+    rps: float, most: int, flavor: str
+) -> None:
+    assert offered(rps, held=("cpu-2",) * 2, most=most)[0] == [flavor]
+
+
+def test_amid_a_change_of_family_only_the_better_one_is_offered() -> None:
+    assert offered(20, held=("cpu-1", "gpu")) == (["cpu-1"], ["cpu-1"])
+    assert offered(90, held=("cpu-1", "gpu")) == (["gpu"], ["gpu"])
+
+
+def changing(
+    rps: float, held: tuple[ExistingReplica, ...], most: int = 10, starts: int = 0
+) -> dict[str, tuple[int, int]]:
+    """Starts and stops now, where a gpu is offered and `starts` of it are planned."""
+    options = tuple(FlavorOption(name, each, 1, 0) for name, each in RPS.items())
+    service = ServiceProblem("a", (rps, 900.0), 1.0, 0, most, options, held)
+
+    def solve(problem: Problem) -> Plan:
+        (narrowed,) = problem.services
+        assert [option.flavor for option in narrowed.flavors] == ["gpu"]
+        return Plan({"a": {"gpu": FlavorPlan((starts, 0), (0, 0))}}, PlanStatus.FEASIBLE, "mine")
+
+    (planned,) = one_flavor_each(solve)(posed(service)).services.values()
+    return {name: (of.start[0], of.stop[0]) for name, of in planned.items()}
+
+
+CPU, LOCKED, GPU, COMING = (
+    ExistingReplica("cpu-1", 0, 0),
+    ExistingReplica("cpu-1", 0, 2),
+    ExistingReplica("gpu", 0, 0),
+    ExistingReplica("gpu", 1, 0),
+)
+
+
+def test_replicas_of_the_other_family_stop_once_the_new_ones_serve_and_their_lease_is_over() -> None:
+    assert changing(50, (CPU, CPU), starts=1) == {"gpu": (1, 0)}
+    assert changing(50, (CPU, CPU, COMING)) == {"gpu": (0, 0)}
+    assert changing(50, (CPU, LOCKED, GPU)) == {"gpu": (0, 0), "cpu-1": (0, 1)}
+
+
+def test_before_that_those_make_room_that_the_demand_does_not_need() -> None:
+    assert changing(15, (CPU,) * 3, most=3, starts=1) == {"gpu": (1, 0), "cpu-1": (0, 1)}
+    assert changing(25, (CPU,) * 3, most=3, starts=1) == {"gpu": (1, 0)}
 
 
 def test_the_change_to_another_flavor_of_the_family_is_in_the_plan() -> None:

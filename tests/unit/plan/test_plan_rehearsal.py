@@ -82,6 +82,16 @@ def test_a_worker_that_was_ended_is_replaced_and_rehearsed_again(tmp_path: Path)
     assert after.seconds["seen"] == 2
 
 
+def test_workers_that_cannot_be_had_cost_nothing_but_thrift() -> None:
+    pool = KillingPool()
+    pool.shutdown()
+    host = PlannerHost(Remembers(), PlanLimits(time_limit_s=20), pool)
+    host.prepare()
+    plan = host.solve(worked_example())
+    assert plan.planner == "greedy"
+    assert "not active" in plan.note
+
+
 def test_the_first_cycle_with_nothing_compiled_is_planned_by_greedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

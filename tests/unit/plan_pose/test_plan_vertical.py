@@ -114,9 +114,7 @@ def test_flavors_of_two_pools_are_no_family() -> None:
 
 def test_a_short_peak_is_served_in_place_instead_of_by_a_start() -> None:
     started = plan(small=([0, 1], [0, 0, 0, 0, 1]))
-    better = vertical_first(problem(PEAK), started)
-    assert better.services == GROWN.services
-    assert (better.status, better.bound) == (PlanStatus.FEASIBLE, None)
+    assert vertical_first(problem(PEAK), started).services == GROWN.services
 
 
 def test_a_pool_without_room_for_growth_keeps_the_start_it_has_room_for() -> None:
