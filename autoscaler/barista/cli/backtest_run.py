@@ -1,10 +1,10 @@
 """Runs a backtest: what is foreseen once, then every policy, setting and seed, in worker processes."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,19 @@ from rich.progress import Progress, track
 from barista.cli.compose import OURS
 from barista.cli.replay import ORACLE, Case, needed, oracle_tape, play, taped
 from barista.cli.tape import Tape
-from barista.policies import POLICIES, PolicyError
+from barista.policies import POLICIES, PolicyError, published
 from barista.policies.knobs import knob
 from barista.report.backtest import Backtest, Figures, Point, PolicyResult
 from barista.workers import Inline, KillingPool
 
-KNOWN = (OURS, ORACLE, *(name for name in POLICIES if name != ORACLE))
+FORESEEING = (OURS, published.NAME)
+"""Who is told what forecasters say."""
+KNOWN = (OURS, ORACLE, *POLICIES, published.NAME)
+ORACLES_SHARE = 0.2
+"""Of the requests that the objective lets be late, the share that the oracle lets be as it comes."""
+
+Play = Callable[[Case, str, Mapping[str, Any], int, Tape | None], Figures]
+"""Plays a case under a policy with options and a seed, and what it foresees; picklable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,14 @@ class _Setting:
     options: Mapping[str, Any]
 
 
-def run(case: Case, title: str, plan: Plan) -> Backtest:
-    """Play `case` as planned. PolicyError when a policy is unknown."""
+def run(case: Case, title: str, plan: Plan, play: Play = play) -> Backtest:
+    """Play `case` as planned, each time by `play`. PolicyError when a policy is unknown."""
     for name in plan.policies:
         if name not in KNOWN:
             raise PolicyError(f"policy {name!r}: no such policy; known: {', '.join(KNOWN)}")
     settings = [setting for name in plan.policies for setting in _settings(name, case, plan.knobs)]
-    # Rivals first: while they are played, what Barista foresees is found out.
-    settings.sort(key=lambda setting: setting.policy in (OURS, ORACLE))
+    # The others first: while they are played, what is foreseen is found out.
+    settings.sort(key=lambda setting: setting.policy in FORESEEING)
     console = Console(stderr=True)
     count = len(settings) * plan.seeds
     with ExitStack() as stack:
@@ -102,6 +109,8 @@ def _settings(policy: str, case: Case, knobs: bool) -> list[_Setting]:
 def _options(policy: str, of: Case) -> dict[str, Any]:
     """What a policy must be told of the case. Sizing by hand knows the busiest step, a schedule the past."""
     match policy:
+        case "oracle":
+            return {"latency_percentile": 100 * (1 - ORACLES_SHARE * (1 - of.percentile))}
         case "static":
             return {"peak_rps": {of.service: float(np.nanmax(of.played.values))}}
         case "fair-share":
@@ -133,11 +142,13 @@ def _result(name: str, points: Iterable[tuple[_Setting, Point]]) -> PolicyResult
 
 
 def _tape(policy: str, case: Case, output: Path, shown: Progress) -> Tape | None:
-    """What `policy` foresees; Barista's forecasts are kept in `output`, for the next time."""
+    """What `policy` foresees; what forecasters say is kept in `output`, for the next time."""
     if policy == ORACLE:
         return oracle_tape(case)
-    if policy != OURS:
+    if policy not in FORESEEING:
         return None
+    if policy == published.NAME:
+        case = replace(case, forecaster=published.FORECASTER)
     path = output / "forecasts" / f"{case.forecaster}-{case.fingerprint()}.npz"
     if path.is_file():
         return Tape.read(path)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from barista.cli import oracle
 from barista.cli.compose import OURS, ControllerSpec, rules_for, watched
-from barista.cli.tape import Tape, perfect, record
+from barista.cli.tape import Tape, record
 from barista.cli.virtual import play_virtually, simulated_services
 from barista.load.arrivals import counted_arrivals
 from barista.plan.pose import Horizon
@@ -23,10 +24,9 @@ from barista.values.profile import ExecutionProfile
 from barista.values.series import DAY_S, Calendar, Demand, FloatArray
 from barista.values.service import DispatchRule, Service, ServiceId
 
-ORACLE = "oracle"
+ORACLE = oracle.NAME
 LEVELS = (0.5, 0.75, 0.9, 0.99)
 """Quantiles that the tape holds besides those shown: what is bought lies between two of them."""
-SHORTEST_STEP_S = 60.0
 HOUR_S = 3600.0
 
 
@@ -54,7 +54,7 @@ class Case:
     @property
     def cycle_s(self) -> float:
         """From one cycle to the next: the trace's step, a minute at least."""
-        return float(np.ceil(SHORTEST_STEP_S / self.demand.step_s - 1e-9)) * self.demand.step_s
+        return float(np.ceil(oracle.SHORTEST_STEP_S / self.demand.step_s - 1e-9)) * self.demand.step_s
 
     @property
     def past(self) -> Demand:
@@ -68,8 +68,8 @@ class Case:
         until = self.demand.until(self.end_s)
         return Demand(self.past.end_s, self.demand.step_s, until.values[before:])
 
-    def settings(self, **service: Any) -> dict[str, Any]:
-        """The configuration, with `service` settings on top."""
+    def settings(self, service: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration, with settings of the `service` and of `control` on top."""
         flavor, cycle_s = self.profile.flavor, self.cycle_s
         room = float(self.max_replicas)
         namespace, name = self.service.split("/")
@@ -98,6 +98,7 @@ class Case:
                 "step_min_s": cycle_s,
                 "step_max_s": cycle_s,
                 "learn_s": DAY_S,
+                **control,
             },
         }
 
@@ -107,30 +108,30 @@ class Case:
         """The controller of `policy`; the `options` of Barista itself are settings of the service."""
         ours = policy in (OURS, ORACLE)
         given = dict(options or {})
+        control = oracle.control(self.cycle_s) if policy == ORACLE else {}
         return ControllerSpec(
-            settings=self.settings(**(given if ours else {})),
+            settings=self.settings(given if ours else {}, control),
             policy=OURS if ours else policy,
             policy_options={} if ours else given,
             calendar=self.calendar,
             seed=seed,
         )
 
-    @property
-    def horizon(self) -> Horizon:
-        """The planning grid."""
-        settings = self.spec().parsed()
+    def horizon(self, policy: str = OURS) -> Horizon:
+        """The planning grid of `policy`."""
+        settings = self.spec(policy).parsed()
         return rules_for(settings, watched(settings, [self.profile])).horizon
 
     def fingerprint(self) -> str:
         """A name for what its tape hangs on."""
         found = hashlib.sha256(self.spec().model_dump_json().encode())
-        found.update(repr((self.demand.start_s, self.start_s, self.end_s, LEVELS, self.horizon)).encode())
+        found.update(repr((self.demand.start_s, self.start_s, self.end_s, LEVELS, self.horizon())).encode())
         found.update(self.demand.values.tobytes())
         return found.hexdigest()[:16]
 
 
 def taped(case: Case, progress: Callable[[float], None] | None = None) -> Tape:
-    """What Barista's forecasters say over the replay of `case`."""
+    """What the forecaster of `case` says over its replay."""
     spec = case.spec()
     services = simulated_services(
         spec.parsed(),
@@ -143,18 +144,12 @@ def taped(case: Case, progress: Callable[[float], None] | None = None) -> Tape:
 
 
 def oracle_tape(case: Case) -> Tape:
-    """What one would say who knows what comes: each step's count, at its own mean rate."""
-    step_s = case.horizon.step_s
-    per = round(step_s / case.demand.step_s)
-    values = np.nan_to_num(case.played.values)
-    values = np.append(values, np.zeros(-len(values) % per)).reshape(-1, per).mean(axis=1)
-    return perfect(
-        {case.service: Demand(case.start_s, step_s, values)}, case.horizon.steps + 2, (0.05, 0.5, 0.99)
-    )
+    """What one would say who knows how many requests come in each step of the trace."""
+    return oracle.tape({case.service: case.played}, case.horizon(ORACLE))
 
 
 def play(case: Case, policy: str, options: Mapping[str, Any], seed: int, tape: Tape | None) -> Figures:
-    """What comes of `case` under `policy` with `options`; `tape` is what Barista foresees."""
+    """What comes of `case` under `policy` with `options`; `tape` is what it foresees."""
     spec = case.spec(policy, options, seed)
     run = play_virtually(
         spec,

@@ -19,7 +19,7 @@ from barista.platforms.simulated.service import SimulatedService
 from barista.values.decision import Memory
 from barista.values.forecast import Forecast
 from barista.values.profile import ExecutionProfile
-from barista.values.series import Demand, FloatArray
+from barista.values.series import FloatArray
 from barista.values.service import ServiceId
 from barista.values.situation import Situation
 from barista.workers import Inline
@@ -138,21 +138,3 @@ def record(
         if progress is not None:
             progress(now_s)
     return Tape({service: Said.of(made) for service, made in heard.items()})
-
-
-def perfect(demand: Mapping[ServiceId, Demand], steps: int, levels: tuple[float, ...]) -> Tape:
-    """What one would say who knew the `demand` that comes: every quantile is what comes."""
-    said = {}
-    for service, series in demand.items():
-        known = np.append(np.nan_to_num(series.values), np.zeros(steps))
-        ahead = np.lib.stride_tricks.sliding_window_view(known, steps)[: len(series)]
-        said[service] = Said(
-            heard_s=series.times_s(),
-            origin_s=series.times_s(),
-            step_s=series.step_s,
-            levels=levels,
-            mean=ahead,
-            quantiles=np.repeat(ahead[:, None], len(levels), axis=1),
-            made_by=("perfect foresight",) * len(series),
-        )
-    return Tape(said)

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from barista.cli.adapters import Adapters
-from barista.cli.compose import ControllerSpec, compose
+from barista.cli.calm import Calm
+from barista.cli.compose import ControllerSpec, compose, rules_for, watched
 from barista.cli.foresight import Foresight
+from barista.control.controller import Controller, Rhythm
 from barista.platforms.simulated.cluster import SimulatedCluster
 from barista.platforms.simulated.drive import drive
 from barista.platforms.simulated.run import SimulatedRun
 from barista.platforms.simulated.service import SimulatedService
+from barista.policies import PolicyError, published, rival_turn
+from barista.policies.options import PublishedOptions, parsed
+from barista.policies.published import Published
 from barista.settings import Settings
 from barista.values.profile import ExecutionProfile
 from barista.values.replica import Counts
@@ -42,8 +47,28 @@ def play_virtually(
     )
     here = Inline()
     adapters = Adapters(cluster, cluster, here, here, here)
-    controller = compose(spec, measured, adapters, None, given=given, live=False)
+    controller = _controller(spec, measured, adapters, given)
+    if controller.surge is not None:
+        seen = watched(settings, measured)
+        calm = Calm(cluster, seen, rules_for(settings, seen), settings.control.window_s)
+        controller.surge = calm.before(controller.surge)
     return drive(controller.tick, cluster, start_s, end_s, progress)
+
+
+def _controller(
+    spec: ControllerSpec, measured: Sequence[ExecutionProfile], adapters: Adapters, given: Foresight | None
+) -> Controller:
+    """As composed anywhere; but the published rules, which no cluster is left to, live in replays only."""
+    if spec.policy != published.NAME:
+        return compose(spec, measured, adapters, None, given=given, live=False)
+    settings = spec.parsed()
+    seen, cycle_s = watched(settings, measured), settings.control.cycle_s
+    if given is None:
+        raise PolicyError(f"policy {published.NAME!r}: nothing is foreseen for it here: use barista backtest")
+    options = parsed(PublishedOptions, published.NAME, spec.policy_options, seen.services)
+    policy, step_s = Published(options, given.foresee, cycle_s), rules_for(settings, seen).horizon.step_s
+    turn = rival_turn(policy, seen, adapters.platform, adapters.metrics, settings.control.window_s, step_s)
+    return Controller(turn=turn, platform=adapters.platform, rhythm=Rhythm(cycle_s))
 
 
 def simulated_services(

@@ -34,6 +34,15 @@ class Querying:
         rows: list[dict[str, Any]] = self._prometheus.custom_query(query, params={"time": f"{at_s:.3f}"})
         return rows
 
+    def series(self, selectors: Sequence[str], start_s: float, end_s: float) -> list[dict[str, str]]:
+        """The labels of the series that any of `selectors` finds between two times; no value is read.
+
+        Raises one of `NO_ANSWER`.
+        """
+        begin, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (start_s, end_s))
+        found: list[dict[str, str]] = self._prometheus.get_series(begin, end, {"match[]": list(selectors)})
+        return found
+
     def range(
         self, query: str, start_s: float, end_s: float, step_s: float
     ) -> Iterator[tuple[dict[str, str], FloatArray]]:

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """The `option` that is turned, and `values` of it, from dear to cheap."""
+    """The `option` that is turned, and `values` of it, from dear to cheap, besides the one it comes with."""
 
     option: str
     values: tuple[float, ...]
 
 
 KNOBS = {
-    "aiad": Knob("low", (0.1, 0.3, 0.5, 0.7, 0.9)),
-    "barista": Knob("demand_quantile", (0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)),
-    "hpa": Knob("target_utilisation", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
-    "kpa": Knob("target_utilisation", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
-    "oneshot": Knob("target", (0.25, 0.5, 0.75, 1.0, 1.25)),
-    "schedule": Knob("factor", (1.5, 1.25, 1.0, 0.75, 0.5)),
-    "static": Knob("factor", (1.5, 1.25, 1.0, 0.75, 0.5)),
+    "aiad": Knob("low", (0.1, 0.3, 0.7, 0.9)),
+    "barista": Knob("demand_quantile", (0.99, 0.9, 0.8, 0.6)),
+    "hpa": Knob("target_utilisation", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9)),
+    "kpa": Knob("target_utilisation", (0.1, 0.2, 0.3, 0.4, 0.5, 0.9)),
+    "oneshot": Knob("target", (0.25, 0.5, 0.75, 1.25)),
+    "oracle": Knob("latency_percentile", (99.9, 99.5, 98, 95, 80)),
+    "published": Knob("factor", (2.0, 1.5, 1.25, 0.75)),
+    "schedule": Knob("factor", (1.5, 1.25, 0.75, 0.5)),
+    "static": Knob("factor", (1.5, 1.25, 0.75, 0.5)),
 }
 
 

@@ -9,20 +9,18 @@ Rules and defaults are those of knative.dev/serving, pkg/autoscaler/scaling and 
 import math
 from dataclasses import dataclass, replace
 
-MEAN_DIGITS = 6
-"""Means are rounded to as many digits, so that none costs a pod by its last."""
-
 
 @dataclass(frozen=True, slots=True)
 class KpaRules:
     """The constants; `target` is the mean concurrency that one pod is meant to have.
 
+    The panic window is the share `panic_share` of the stable one.
     A service with any load at all has at least `activation_scale` pods.
     """
 
     target: float
     stable_window_s: float = 60.0
-    panic_window_s: float = 6.0
+    panic_share: float = 0.1
     panic_threshold: float = 2.0
     max_scale_up_rate: float = 1000.0
     max_scale_down_rate: float = 2.0
@@ -30,53 +28,33 @@ class KpaRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """The requests in the system, waiting or worked on, at a moment."""
-
-    at_s: float
-    concurrency: float
-
-
-@dataclass(frozen=True, slots=True)
 class KpaState:
-    """What it remembers: its samples, since when it last had cause to panic, and its pods in panic."""
+    """What it remembers: since when it last had cause to panic, and its pods in panic."""
 
-    samples: tuple[Sample, ...] = ()
     panic_at_s: float | None = None
     panic_pods: int = 0
 
     @staticmethod
     def starting(ready: int, now_s: float) -> "KpaState":
         """A start next to several pods is a restart without memory: it panics, so as to keep them."""
-        return KpaState((), now_s, ready) if ready > 1 else KpaState()
-
-    def seeing(self, sample: Sample, rules: KpaRules) -> "KpaState":
-        """With `sample`, without those that have left the stable window."""
-        since_s = sample.at_s - rules.stable_window_s
-        return replace(self, samples=(*(s for s in self.samples if s.at_s > since_s), sample))
+        return KpaState(now_s, ready) if ready > 1 else KpaState()
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Its opinion: how many pods; None is no opinion, which is not zero. `text` says why."""
+    """Its opinion: how many pods, and why."""
 
-    pods: int | None
+    pods: int
     text: str
 
 
-def scale(state: KpaState, ready: int, now_s: float, rules: KpaRules) -> tuple[Scale, KpaState]:
-    """How many pods there should be at `now_s` next to `ready` ones, and the state to go on with."""
-    stable = _mean(state, now_s - rules.stable_window_s)
-    panic = _mean(state, now_s - rules.panic_window_s)
-    if stable is None or panic is None:
-        return Scale(None, "nothing was seen in its windows"), state
-    return scale_to(stable, panic, state, ready, now_s, rules)
-
-
-def scale_to(
+def scale(
     stable: float, panic: float, state: KpaState, ready: int, now_s: float, rules: KpaRules
 ) -> tuple[Scale, KpaState]:
-    """As `scale`, for the mean concurrency over the stable and over the panic window."""
+    """How many pods there should be at `now_s` next to `ready` ones, and the state to go on with.
+
+    `stable` and `panic` are the mean concurrency over the stable and over the panic window.
+    """
     ready = max(1, ready)
     panicking = math.ceil(panic / rules.target) / ready >= rules.panic_threshold
     stable_pods, panic_pods = _pods(stable, ready, rules), _pods(panic, ready, rules)
@@ -95,11 +73,6 @@ def _panicking(state: KpaState, cause: bool, now_s: float, rules: KpaRules) -> K
     if state.panic_at_s is not None and now_s - state.panic_at_s > rules.stable_window_s:
         return replace(state, panic_at_s=None, panic_pods=0)
     return state
-
-
-def _mean(state: KpaState, since_s: float) -> float | None:
-    inside = [sample.concurrency for sample in state.samples if sample.at_s > since_s]
-    return round(sum(inside) / len(inside), MEAN_DIGITS) if inside else None
 
 
 def _pods(concurrency: float, ready: int, rules: KpaRules) -> int:

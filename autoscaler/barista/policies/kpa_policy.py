@@ -1,25 +1,42 @@
 """The KPA as a rival: its rules on what Barista sees, with one flavor.
 
-Knative's proxies report the concurrency averaged over time, and its activator what waits. Here a
-sample is the mean number in service over the last tick and what waits at its end. A mean over the
-tick matters: looks at single moments would make the rival jittery, and dearer than it is. A service
+Knative's proxies report every second the concurrency averaged over time, and its activator what waits. Here
+that is the mean number in service over the last tick and what waits at its end, for each second of it. A mean
+over the tick matters: looks at single moments would make the rival jittery, and dearer than it is. A service
 goes to zero only where that is switched on.
 """
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, field, replace
 
+from barista.policies.buckets import Buckets
 from barista.policies.flavor import one_flavor
-from barista.policies.kpa import KpaRules, KpaState, Sample, scale
+from barista.policies.kpa import KpaRules, KpaState, scale
 from barista.policies.options import KpaOptions
 from barista.policies.policy import held, outcome, wanted
+from barista.policies.zero import Since, Standing, ZeroRules, bounded, following
 from barista.ports.capacity import CapacityModel
 from barista.values.decision import Decision, Memory, Outcome, Reason
 from barista.values.replica import Phase, Replica
-from barista.values.service import Service, ServiceId
+from barista.values.service import ServiceId
 from barista.values.situation import ServiceView, Situation
 
 NAME = "kpa"
-TICK_S = 2.0
+TICK_S, REPORT_S = 2.0, 1.0
+"""It looks every tick, in which so many reports come."""
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is kept of one service: its flavor, its rules, its windows, and how it stands."""
+
+    flavor: str
+    rules: KpaRules
+    stable: Buckets
+    panic: Buckets
+    since: Since
+    reported_s: float = -math.inf
+    state: KpaState = field(default_factory=KpaState)
 
 
 class Kpa:
@@ -30,8 +47,11 @@ class Kpa:
     def __init__(self, options: KpaOptions, capacity: CapacityModel) -> None:
         self._options, self._capacity = options, capacity
         self.tick_s: float | None = TICK_S * options.time_scale
-        self._states: dict[ServiceId, KpaState] = {}
-        self._flavors: dict[ServiceId, str] = {}
+        zero, scaled = ZeroRules(enabled=options.scale_to_zero), options.time_scale
+        self._zero = replace(
+            zero, stable_window_s=scaled * zero.stable_window_s, grace_s=scaled * zero.grace_s
+        )
+        self._tracks: dict[ServiceId, _Track] = {}
 
     def decide(self, situation: Situation, memory: Memory) -> Outcome:
         """What the KPA would set for every service."""
@@ -41,41 +61,53 @@ class Kpa:
         service, now_s = view.service, situation.at_s
         if view.replicas is None:
             return held(view, NAME, "the platform does not say what is there", situation)
-        concurrency = _concurrency(view, view.replicas)
-        if concurrency is None:
-            return held(view, NAME, f"in flight is {view.observation.in_flight.freshness}", situation)
-        rules = self._rules(service)
         ready = sum(replica.phase is Phase.READY for replica in view.replicas)
-        state = self._states.get(service.id) or KpaState.starting(ready, now_s)
-        state = state.seeing(Sample(now_s, concurrency), rules)
-        opinion, self._states[service.id] = scale(state, ready, now_s, rules)
-        if opinion.pods is None:
-            return held(view, NAME, opinion.text, situation)
-        flavor = self._flavor(view, situation)
-        least = service.min_replicas if self._options.scale_to_zero else max(1, service.min_replicas)
-        count = min(max(opinion.pods, least), service.max_replicas)
+        if service.id not in self._tracks:
+            self._tracks[service.id] = self._begun(view, ready, situation)
+        track = self._tracks[service.id]
+        concurrency = _concurrency(view, view.replicas)
+        if concurrency is not None:
+            self._record(track, now_s, concurrency)
+        elif track.stable.is_empty(now_s):
+            return held(view, NAME, f"in flight is {view.observation.in_flight.freshness}", situation)
+        stable, panic = track.stable.mean(now_s), track.panic.mean(now_s)
+        opinion, track.state = scale(stable, panic, track.state, ready, now_s, track.rules)
+        pods = min(max(opinion.pods, service.min_replicas), service.max_replicas)
+        kept = bounded(pods, track.since, now_s, self._zero)
+        track.since = following(track.since, pods, kept, ready, now_s)
+        if kept is None:
+            return held(
+                view, NAME, f"idle, {track.since.standing} for {now_s - track.since.at_s:.0f} s", situation
+            )
         reasons = [Reason(NAME, f"{opinion.pods} pods; {opinion.text}")]
-        if count != opinion.pods:
-            reasons.append(Reason("service bounds", f"{least} to {service.max_replicas}", binds=True))
-        return wanted(view, _counts(flavor, opinion.pods), _counts(flavor, count), tuple(reasons), situation)
+        if kept != opinion.pods:
+            bounds = f"{service.min_replicas} to {service.max_replicas}"
+            reasons.append(Reason("service bounds", bounds, binds=True))
+        flavor = track.flavor
+        return wanted(view, _counts(flavor, opinion.pods), _counts(flavor, kept), tuple(reasons), situation)
 
-    def _rules(self, service: Service) -> KpaRules:
-        rules, time_scale = (
-            KpaRules(self._options.target_utilisation * service.concurrency),
-            self._options.time_scale,
-        )
-        return replace(
-            rules,
-            stable_window_s=rules.stable_window_s * time_scale,
-            panic_window_s=rules.panic_window_s * time_scale,
+    def _begun(self, view: ServiceView, ready: int, situation: Situation) -> _Track:
+        service, scaled = view.service, self._options.time_scale
+        rules = KpaRules(self._options.target_utilisation * service.concurrency)
+        rules = replace(rules, stable_window_s=rules.stable_window_s * scaled)
+        return _Track(
+            flavor=self._options.flavor or one_flavor(view, situation.catalogue, self._capacity),
+            rules=rules,
+            stable=Buckets(rules.stable_window_s, REPORT_S * scaled),
+            panic=Buckets(rules.panic_share * rules.stable_window_s, REPORT_S * scaled),
+            since=Since(Standing.ACTIVE if ready else Standing.ACTIVATING, situation.at_s),
+            state=KpaState.starting(ready, situation.at_s),
         )
 
-    def _flavor(self, view: ServiceView, situation: Situation) -> str:
-        service = view.service.id
-        if service not in self._flavors:
-            chosen = self._options.flavor or one_flavor(view, situation.catalogue, self._capacity)
-            self._flavors[service] = chosen
-        return self._flavors[service]
+    def _record(self, track: _Track, now_s: float, concurrency: float) -> None:
+        """A report for each second of the last tick that has none yet: looks need not come on the second."""
+        report_s, tick_s = (self._options.time_scale * seconds for seconds in (REPORT_S, TICK_S))
+        at_s = max(track.reported_s, now_s - tick_s) + report_s
+        while at_s <= now_s + 1e-9:
+            track.stable.record(at_s, concurrency)
+            track.panic.record(at_s, concurrency)
+            track.reported_s = at_s
+            at_s += report_s
 
 
 def _concurrency(view: ServiceView, replicas: tuple[Replica, ...]) -> float | None:

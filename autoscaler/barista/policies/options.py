@@ -92,6 +92,12 @@ class OneshotOptions(Options):
     target: float = Field(1.0, gt=0)
 
 
+class PublishedOptions(Options):
+    """`factor` times what is foreseen is bought."""
+
+    factor: float = Field(1.0, gt=0)
+
+
 class FairShareOptions(Options):
     """`total` is what all services have together."""
 

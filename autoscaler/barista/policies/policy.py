@@ -1,5 +1,6 @@
 """What a policy is, and how a rival's wish becomes a decision."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from barista.control.changes import changes_between
@@ -34,7 +35,7 @@ def wanted(
 ) -> Decision:
     """The decision for what a policy asked for (`raw`) and what its own bounds left of it (`final`)."""
     current = count_by_flavor(view.replicas or ())
-    changes = changes_between(current, final, situation.catalogue)
+    changes = changes_between(current, final, situation.catalogue) if final != current else ()
     started = [c.flavor for c in changes if isinstance(c, Horizontal) and c.after > c.before]
     setups_s = [view.profiles[name].planned_setup_s for name in started if name in view.profiles]
     return Decision(
@@ -54,4 +55,4 @@ def wanted(
 def held(view: ServiceView, by: str, why: str, situation: Situation) -> Decision:
     """The decision to leave a service as it is, because the policy `by` cannot see what it needs."""
     current = count_by_flavor(view.replicas or ())
-    return wanted(view, current, current, (Reason(by, f"{why}: hold"),), situation)
+    return replace(wanted(view, current, current, (Reason(by, f"{why}: hold"),), situation), planned=False)

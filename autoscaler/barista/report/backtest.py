@@ -152,7 +152,7 @@ def _read(points: Sequence[tuple[float, float]], at: float) -> float | None:
         while len(hull) > 1 and _above(hull[-2], hull[-1], (x, y)):
             hull.pop()
         hull.append((x, y))
-    if not hull or at < hull[0][0] - 1e-12:
+    if not hull or at < hull[0][0]:
         return None
     return float(np.interp(at, [x for x, _ in hull], [y for _, y in hull]))
 

@@ -1,4 +1,5 @@
 // Plays scenarios to Knative's real autoscaler: one JSON scenario a line in, its answers a line out.
+// A scenario has looks at a service under load, or looks at one that may have no pod left.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 	"k8s.io/apimachinery/pkg/types"
+	"knative.dev/serving/pkg/autoscaler/aggregation"
 	"knative.dev/serving/pkg/autoscaler/metrics"
 	"knative.dev/serving/pkg/autoscaler/scaling"
 )
@@ -21,21 +23,31 @@ import (
 type scenario struct {
 	Target          float64 `json:"target"`
 	StableWindowS   float64 `json:"stable_window_s"`
+	PanicWindowS    float64 `json:"panic_window_s"`
 	PanicThreshold  float64 `json:"panic_threshold"`
 	MaxUpRate       float64 `json:"max_scale_up_rate"`
 	MaxDownRate     float64 `json:"max_scale_down_rate"`
 	ActivationScale int32   `json:"activation_scale"`
 	Ready           int     `json:"ready"`
 	Looks           []look  `json:"looks"`
+	Lasts           []last  `json:"lasts"`
 }
 
-// look is what is seen at a moment, in seconds from the start; Seen is false where metrics lack.
+// look is what is seen at a moment, in seconds from the start: both means, or reports since the last look
+// that Knative's own buckets make them of. Seen is false where there is neither.
 type look struct {
-	AtS    float64 `json:"at_s"`
-	Ready  int     `json:"ready"`
-	Seen   bool    `json:"seen"`
-	Stable float64 `json:"stable"`
-	Panic  float64 `json:"panic"`
+	AtS     float64  `json:"at_s"`
+	Ready   int      `json:"ready"`
+	Seen    bool     `json:"seen"`
+	Stable  float64  `json:"stable"`
+	Panic   float64  `json:"panic"`
+	Reports []report `json:"reports"`
+}
+
+// report is a concurrency that was reported at a moment.
+type report struct {
+	AtS   float64 `json:"at_s"`
+	Value float64 `json:"value"`
 }
 
 type answer struct {
@@ -44,14 +56,31 @@ type answer struct {
 	Panic bool  `json:"panic"`
 }
 
-// shown is the metric client and pod counter that show one look.
-type shown struct{ look look }
+// shown is the metric client and pod counter that show one look. Its buckets begin at a whole second.
+type shown struct {
+	look          look
+	stable, panic *aggregation.TimedFloat64Buckets
+	epoch         time.Time
+}
+
+func (s *shown) see(next look) {
+	s.look = next
+	for _, one := range next.Reports {
+		s.stable.Record(s.epoch.Add(seconds(one.AtS)), one.Value)
+		s.panic.Record(s.epoch.Add(seconds(one.AtS)), one.Value)
+	}
+}
 
 func (s *shown) StableAndPanicConcurrency(types.NamespacedName, time.Time) (float64, float64, error) {
-	if !s.look.Seen {
+	now := s.epoch.Add(seconds(s.look.AtS))
+	switch {
+	case s.look.Seen:
+		return s.look.Stable, s.look.Panic, nil
+	case s.stable.IsEmpty(now):
 		return 0, 0, metrics.ErrNoData
+	default:
+		return s.stable.WindowAverage(now), s.panic.WindowAverage(now), nil
 	}
-	return s.look.Stable, s.look.Panic, nil
 }
 
 func (s *shown) StableAndPanicRPS(key types.NamespacedName, now time.Time) (float64, float64, error) {
@@ -65,9 +94,14 @@ func (s *shown) NotReadyCount() (int, error) { return 0, nil }
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func play(given scenario) []answer {
-	seen := &shown{look{Ready: given.Ready}}
 	// Its start is the wall clock's: looks are counted from there.
 	start := time.Now()
+	seen := &shown{
+		look:   look{Ready: given.Ready},
+		stable: aggregation.NewTimedFloat64Buckets(seconds(given.StableWindowS), time.Second),
+		panic:  aggregation.NewTimedFloat64Buckets(seconds(given.PanicWindowS), time.Second),
+		epoch:  start.Truncate(time.Second),
+	}
 	autoscaler := scaling.New(attribute.Set{}, noop.NewMeterProvider(), "ns", "rev", seen, seen, &scaling.DeciderSpec{
 		MaxScaleUpRate:   given.MaxUpRate,
 		MaxScaleDownRate: given.MaxDownRate,
@@ -84,7 +118,7 @@ func play(given scenario) []answer {
 	logger := zap.New(core).Sugar()
 	answers := make([]answer, 0, len(given.Looks))
 	for _, look := range given.Looks {
-		seen.look = look
+		seen.see(look)
 		result := autoscaler.Scale(logger, start.Add(seconds(look.AtS)))
 		panics := len(logs.FilterMessage("Operating in panic mode.").All()) > 0
 		logs.TakeAll()
@@ -100,7 +134,11 @@ func main() {
 		if err := in.Decode(&given); err != nil {
 			log.Fatal(err)
 		}
-		if err := out.Encode(play(given)); err != nil {
+		var said any = play(given)
+		if len(given.Lasts) > 0 {
+			said = decided(given.Lasts)
+		}
+		if err := out.Encode(said); err != nil {
 			log.Fatal(err)
 		}
 	}

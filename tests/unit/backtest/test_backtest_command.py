@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from barista.cli.lognormal import lognormal
 from barista.cli.main import app
-from barista.cli.replay import Case, oracle_tape, play, taped
+from barista.cli.replay import Case, needed, oracle_tape, play, taped
 from barista.values.profile import Distribution, ExecutionProfile
 from barista.values.series import Demand
 from barista.values.service import ServiceId
@@ -75,11 +75,32 @@ def test_the_same_seed_gives_the_same_figures_and_another_one_others():
     assert first.p95_ms != other.p95_ms
 
 
-def test_who_knows_what_comes_violates_less_than_who_takes_it_to_stay_as_it_is():
-    knowing = play(case(), "oracle", {}, 0, oracle_tape(case()))
-    guessing = play(case(), "barista", {"demand_quantile": 0.5}, 0, taped(case()))
+@pytest.mark.parametrize("policy", ["barista", "kpa"])
+def test_who_knows_what_comes_violates_less_and_pays_less_than_who_does_not(policy):
+    knowing = play(case(), "oracle", {"latency_percentile": 99}, 0, oracle_tape(case()))
+    guessing = play(case(), policy, {}, 0, None if policy == "kpa" else taped(case()))
     assert knowing.slo_violation_ratio < guessing.slo_violation_ratio
-    assert knowing.slo_violation_ratio < 0.05
+    assert knowing.cost < guessing.cost
+
+
+@pytest.mark.parametrize("setup_s", [30.0, 60.0, 200.0, 400.0])
+def test_who_knows_what_comes_has_replicas_ready_when_they_are_needed_and_not_long_before(setup_s):
+    profile = ExecutionProfile("m", "replica", lognormal(0.08, 0.12), Distribution.constant(setup_s))
+    slow = case(profile=profile)
+    held = play(slow, "oracle", {}, 0, oracle_tape(slow)).held
+    quiet, before, busy = held[8:10], held[11], held[12:]
+    assert quiet.max() == 1
+    assert busy.min() >= needed(slow, slow.played)[12]
+    ahead_s = 60 * np.ceil(setup_s / 60)
+    assert before == pytest.approx(1 + (busy.min() - 1) * min(ahead_s, 300) / 300)
+
+
+def test_the_published_rules_buy_what_is_expected_by_the_window_rule():
+    figures = play(case(), "published", {}, 0, taped(case()))
+    more = play(case(), "published", {"factor": 2.0}, 0, taped(case()))
+    # 20 and 40 requests/s, of which a replica serves floor(400 / 120) in each 400 ms.
+    assert (figures.held.max(), more.held.max()) == (3, 6)
+    assert more.slo_violation_ratio < figures.slo_violation_ratio
 
 
 def test_what_is_foreseen_never_looks_ahead():

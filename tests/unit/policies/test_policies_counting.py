@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from policies_views import RULES, SERVICE, A, decided, replicas, situation, watched
 
-from barista.policies import PolicyError, make_policy
+from barista.policies import POLICIES, PolicyError, make_policy
 from barista.policies.hpa import desired
 from barista.policies.knobs import KNOBS
 from barista.values.observation import Reading
@@ -108,7 +108,7 @@ def test_a_bad_option_is_named(name, options, words):
 NEEDED = {"static": {"counts": {A: 1}}, "schedule": {"counts": {"00:00": 1}}}
 
 
-@pytest.mark.parametrize("name", sorted(KNOBS.keys() - {"barista"}))
+@pytest.mark.parametrize("name", sorted(KNOBS.keys() & {*POLICIES}))
 def test_every_value_of_a_knob_is_taken(name):
     for value in KNOBS[name].values:
         assert made(name, **NEEDED.get(name, {}), **{KNOBS[name].option: value}).name == name

@@ -2,16 +2,11 @@
 
 import pytest
 
-from barista.policies.kpa import KpaRules, KpaState, Sample, scale
+from barista.policies.buckets import Buckets
+from barista.policies.kpa import KpaRules, KpaState, scale
 
 RULES = KpaRules(target=10)
-
-
-def at(stable, panic=None, panic_at_s=None, panic_pods=0):
-    """A state at 100 s with these means over the two windows."""
-    if panic is None:
-        return KpaState((Sample(99, stable),), panic_at_s, panic_pods)
-    return KpaState((Sample(50, 2 * stable - panic), Sample(99, panic)), panic_at_s, panic_pods)
+CALM = KpaState()
 
 
 @pytest.mark.parametrize(
@@ -31,36 +26,24 @@ def at(stable, panic=None, panic_at_s=None, panic_pods=0):
     ],
 )
 def test_pods_follow_the_mean_concurrency(ready, stable, panic, pods):
-    opinion, _ = scale(at(stable, panic), ready, 100, RULES)
+    opinion, _ = scale(stable, panic, CALM, ready, 100, RULES)
     assert opinion.pods == pods
 
 
 def test_growth_is_limited_to_a_multiple_of_the_ready_pods():
     slow = KpaRules(target=1, max_scale_up_rate=1.1)
-    opinion, _ = scale(at(30), 2, 100, slow)
+    opinion, _ = scale(30, 30, CALM, 2, 100, slow)
     assert opinion.pods == 3  # 1.1 times 2, rounded up: by one pod it can always grow
-
-
-def test_without_samples_it_has_no_opinion_and_forgets_nothing():
-    panicking = KpaState((), 90, 7)
-    opinion, state = scale(panicking, 3, 100, RULES)
-    assert opinion.pods is None
-    assert state == panicking
-
-
-def test_samples_leave_with_the_stable_window():
-    state = KpaState()
-    for now_s in range(0, 200, 2):
-        state = state.seeing(Sample(now_s, 1), RULES)
-    assert [sample.at_s for sample in state.samples] == list(range(140, 200, 2))
 
 
 def story(*looks):
     """Pods at each look, given (time, in flight, ready), from a quiet start with one pod."""
     state, pods = KpaState.starting(1, 0), []
+    stable, panic = Buckets(60.0, 2.0), Buckets(6.0, 2.0)
     for now_s, in_flight, ready in looks:
-        state = state.seeing(Sample(now_s, in_flight), RULES)
-        opinion, state = scale(state, ready, now_s, RULES)
+        stable.record(now_s, in_flight)
+        panic.record(now_s, in_flight)
+        opinion, state = scale(stable.mean(now_s), panic.mean(now_s), state, ready, now_s, RULES)
         pods.append(opinion.pods)
     return pods
 
@@ -79,17 +62,16 @@ def test_a_burst_makes_it_panic_and_it_lets_no_pod_go_for_a_stable_window():
 
 
 def test_more_cause_prolongs_the_panic():
-    _, state = scale(at(10, 80, panic_at_s=60, panic_pods=4), 4, 100, RULES)
+    _, state = scale(10, 80, KpaState(60, 4), 4, 100, RULES)
     assert (state.panic_at_s, state.panic_pods) == (100, 8)
 
 
 def test_a_slow_rise_ends_the_panic_though_load_still_grows():
-    opinion, state = scale(at(500, 560, panic_at_s=39, panic_pods=41), 55, 100, RULES)
+    opinion, state = scale(500, 560, KpaState(39, 41), 55, 100, RULES)
     assert (opinion.pods, state.panic_at_s) == (50, None)
 
 
 def test_a_restart_next_to_several_pods_keeps_them_until_enough_was_seen():
-    state = KpaState.starting(5, 0).seeing(Sample(0, 1), RULES)
-    opinion, _ = scale(state, 5, 0, RULES)
+    opinion, _ = scale(1, 1, KpaState.starting(5, 0), 5, 0, RULES)
     assert opinion.pods == 5
     assert KpaState.starting(1, 0).panic_at_s is None

@@ -46,8 +46,10 @@ def test_where_no_flavor_meets_the_slo_the_cheapest_family_stands_in():
 )
 def test_idle_the_kpa_goes_to_the_least_that_is_allowed(least, to_zero, expected):
     service = replace(SERVICE, min_replicas=least)
-    seen = situation(0, 0.0, replicas(1), service)
-    assert decided(kpa(service, scale_to_zero=to_zero), seen).final == expected
+    policy = kpa(service, scale_to_zero=to_zero)
+    # In use for a stable window, then idle for the grace period.
+    last = [decided(policy, situation(at_s, 0.0, replicas(1), service)) for at_s in range(0, 94, 2)][-1]
+    assert last.final == expected
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,13 @@ def test_blind_a_rival_holds(in_flight, held, why):
     assert decision.changes == ()
     assert decision.final == decision.current
     assert why in decision.reasons[0].text
+
+
+def test_looks_that_come_off_the_second_count_no_second_twice():
+    policy = kpa()
+    looks = [0.0, 2.03, 3.98, 6.0, 7.99, 10.02, 11.98, 14.01]
+    decisions = [decided(policy, situation(at_s, 7.0, replicas(10), in_service=7.0)) for at_s in looks]
+    assert {decision.final["big"] for decision in decisions} == {10}
 
 
 def test_ready_pods_and_not_ordered_ones_bound_how_fast_the_kpa_lets_go():

@@ -8,10 +8,11 @@ a service keeps its chances when others are added.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from barista.platforms.simulated.fleet import SimulatedReplica
 from barista.platforms.simulated.hosted import Hosted
 from barista.platforms.simulated.metrics import View, observation
 from barista.platforms.simulated.orders import Orders
+from barista.platforms.simulated.replica import Agenda
+from barista.platforms.simulated.room import Room
 from barista.platforms.simulated.run import SimulatedRun
 from barista.platforms.simulated.service import SimulatedService
 from barista.ports.platform import MetricSource, Platform
@@ -42,15 +43,14 @@ class SimulatedCluster(Platform, MetricSource):
         scrape_delay_s: float = 0.0,
     ) -> None:
         self._catalogue, self._scrape_delay_s, self._now_s = catalogue, scrape_delay_s, start_s
-        self._dispatch = dispatch
+        self._dispatch, self._agenda, room = dispatch, Agenda(), Room(catalogue)
         self._hosted = {
-            given.id: Hosted.of(given, start_s, seed, queue_limit, dispatch) for given in services
+            given.id: Hosted.of(given, start_s, seed, queue_limit, dispatch, room, self._agenda)
+            for given in services
         }
-        self._orders = Orders(catalogue, {name: hosted.fleet for name, hosted in self._hosted.items()})
-        for replica in self._replicas():
-            if not self._orders.has_room(replica.flavor, besides=replica.id):
-                pool = catalogue.flavor(replica.flavor).pool
-                raise ValueError(f"pool {pool!r}: too small for the replicas at the start: start fewer")
+        self._orders = Orders(catalogue, room, {name: hosted.fleet for name, hosted in self._hosted.items()})
+        if (pool := room.overfull()) is not None:
+            raise ValueError(f"pool {pool!r}: too small for the replicas at the start: start fewer")
 
     @property
     def now_s(self) -> float:
@@ -59,7 +59,7 @@ class SimulatedCluster(Platform, MetricSource):
 
     def advance(self, to_s: float) -> None:
         """Play everything that happens up to and including `to_s`."""
-        while (replica := self._next_due()) is not None and replica.due_s <= to_s:
+        while (replica := self._agenda.next_until(to_s)) is not None:
             self._now_s = replica.due_s
             hosted = self._hosted[replica.service]
             hosted.queue.advance(self._now_s)
@@ -71,10 +71,7 @@ class SimulatedCluster(Platform, MetricSource):
 
     def state(self) -> Mapping[ServiceId, tuple[Replica, ...]]:
         """Replicas by service; one that waits for room is starting, and when it is ready is unknown."""
-        return {
-            name: tuple(replica.seen() for replica in hosted.fleet.replicas)
-            for name, hosted in self._hosted.items()
-        }
+        return {name: hosted.fleet.seen() for name, hosted in self._hosted.items()}
 
     def apply(self, decisions: Sequence[Decision]) -> tuple[Applied, ...]:
         """Carry out the decisions at once; one under `advise` changes nothing."""
@@ -110,6 +107,15 @@ class SimulatedCluster(Platform, MetricSource):
             if (hosted := self._hosted.get(service.id)) is not None
         }
 
+    def plight(self, service: ServiceId, window_s: float) -> tuple[int, float]:
+        """Requests of `service` in flight, and the longest latency (s) answered in the last `window_s`.
+
+        As fresh as what is observed, and much sooner told.
+        """
+        now_s = self._seen_s(self._now_s)
+        seen = self._hosted[service].queue.look(now_s - window_s, now_s)
+        return seen.in_flight, float(seen.latencies_s.max(initial=0.0))
+
     def history(
         self, services: Sequence[ServiceId], start_s: float, end_s: float, step_s: float
     ) -> Mapping[ServiceId, Demand]:
@@ -130,9 +136,3 @@ class SimulatedCluster(Platform, MetricSource):
 
     def _seen_s(self, now_s: float) -> float:
         return min(now_s, self._now_s) - self._scrape_delay_s
-
-    def _replicas(self) -> list[SimulatedReplica]:
-        return [replica for hosted in self._hosted.values() for replica in hosted.fleet.replicas]
-
-    def _next_due(self) -> SimulatedReplica | None:
-        return min(self._replicas(), key=lambda replica: replica.due_s, default=None)

@@ -5,71 +5,49 @@ is working on and is gone. Set-up times are drawn from the profile, in the order
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from barista.platforms.simulated.ledger import Ledger
 from barista.platforms.simulated.queue import FcfsQueue
+from barista.platforms.simulated.replica import Agenda, SimulatedReplica
+from barista.platforms.simulated.room import Room
 from barista.platforms.simulated.service import SimulatedService
 from barista.values.replica import Phase, Replica
-from barista.values.service import ServiceId
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedReplica:
-    """A replica in virtual time. `due_s` is when it next gets ready or is gone by itself.
-
-    While it waits for room, `ready_at_s` is None.
-    """
-
-    service: ServiceId
-    number: int
-    flavor: str
-    ordered_at_s: float
-    phase: Phase = Phase.STARTING
-    ready_at_s: float | None = None
-    lease_until_s: float = 0.0
-    due_s: float = math.inf
-
-    @property
-    def id(self) -> str:
-        """Its name, unique in the cluster."""
-        return f"{self.service}-{self.number}"
-
-    @property
-    def is_placed(self) -> bool:
-        """Whether it has taken its room in a pool."""
-        return self.ready_at_s is not None
-
-    def seen(self) -> Replica:
-        """The replica as the platform tells of it."""
-        return Replica(
-            id=self.id,
-            service=self.service,
-            flavor=self.flavor,
-            phase=self.phase,
-            ordered_at_s=self.ordered_at_s,
-            ready_at_s=self.ready_at_s,
-            lease_until_s=self.lease_until_s,
-        )
 
 
 class Fleet:
-    """The replicas of `given`, who serve its `queue` and are paid for in its `ledger`."""
+    """The replicas of `given`, who serve its `queue` and are paid for in its `ledger`.
+
+    They take their `room`, and when each is due stands in the `agenda`; both are shared by all fleets.
+    """
 
     def __init__(
-        self, given: SimulatedService, queue: FcfsQueue, chance: np.random.Generator, start_s: float
+        self,
+        given: SimulatedService,
+        queue: FcfsQueue,
+        chance: np.random.Generator,
+        start_s: float,
+        room: Room,
+        agenda: Agenda,
     ) -> None:
         self.replicas: list[SimulatedReplica] = []
         self.ledger = Ledger()
         self._given, self._queue, self._chance = given, queue, chance
+        self._room, self._agenda = room, agenda
         self._ordered = 0
+        self._seen: tuple[Replica, ...] | None = None
         for flavor, count in given.replicas.items():
             for _ in range(count):
                 replica = self.order(flavor, start_s)
                 self._take_room(replica, start_s, start_s)
                 self._get_ready(replica)
+
+    def seen(self) -> tuple[Replica, ...]:
+        """The replicas as the platform tells of them: the same tuple until something has changed."""
+        if self._seen is None:
+            self._seen = tuple(replica.seen() for replica in self.replicas)
+        return self._seen
 
     def held(self, flavor: str) -> list[SimulatedReplica]:
         """Replicas of `flavor` that are not leaving: the ready ones first, then by age."""
@@ -82,6 +60,7 @@ class Fleet:
         self._ordered += 1
         replica = SimulatedReplica(self._given.id, self._ordered, flavor, now_s)
         self.replicas.append(replica)
+        self._seen = None
         return replica
 
     def place(self, replica: SimulatedReplica, now_s: float) -> None:
@@ -109,28 +88,38 @@ class Fleet:
     def resize(self, replica: SimulatedReplica, flavor: str, now_s: float) -> None:
         """`replica` is of `flavor` from now on; what it is working on it finishes as before."""
         self._given.profile(flavor)
-        replica.flavor = flavor
         if replica.is_placed:
+            self._room.give_back(replica.flavor)
+            self._room.take(flavor)
             self.ledger.begin(replica.id, flavor, now_s)
+        replica.flavor, self._seen = flavor, None
         if replica.phase is Phase.READY:
             self._queue.change(replica.id, flavor)
 
     def _take_room(self, replica: SimulatedReplica, now_s: float, ready_at_s: float) -> None:
         replica.ready_at_s = replica.due_s = ready_at_s
         replica.lease_until_s = now_s + self._given.service.lease_s
+        self._seen = None
+        self._room.take(replica.flavor)
+        self._agenda.note(replica)
         self.ledger.begin(replica.id, replica.flavor, now_s)
 
     def _get_ready(self, replica: SimulatedReplica) -> None:
         workers = self._given.profile(replica.flavor).workers
         self._queue.join(replica.id, replica.flavor, workers, replica.due_s)
-        replica.phase, replica.due_s = Phase.READY, math.inf
+        replica.phase, replica.due_s, self._seen = Phase.READY, math.inf, None
 
     def _stop(self, replica: SimulatedReplica, now_s: float) -> None:
         last_s = self._queue.leave(replica.id) if replica.phase is Phase.READY else now_s
-        replica.phase, replica.due_s = Phase.DRAINING, max(last_s, now_s)
+        replica.phase, replica.due_s, self._seen = Phase.DRAINING, max(last_s, now_s), None
         if replica.due_s <= now_s:
             self._go(replica, now_s)
+        else:
+            self._agenda.note(replica)
 
     def _go(self, replica: SimulatedReplica, now_s: float) -> None:
         self.ledger.end(replica.id, max(now_s, replica.lease_until_s))
+        if replica.is_placed:
+            self._room.give_back(replica.flavor)
+        replica.due_s, self._seen = math.inf, None
         self.replicas.remove(replica)

@@ -8,6 +8,8 @@ import numpy as np
 from barista.platforms.simulated.fleet import Fleet
 from barista.platforms.simulated.offered import Offered
 from barista.platforms.simulated.queue import FcfsQueue
+from barista.platforms.simulated.replica import Agenda
+from barista.platforms.simulated.room import Room
 from barista.platforms.simulated.run import ServiceRun
 from barista.platforms.simulated.service import SimulatedService
 from barista.values.flavor import Catalogue
@@ -27,7 +29,13 @@ class Hosted:
 
     @staticmethod
     def of(
-        given: SimulatedService, start_s: float, seed: int, queue_limit: int | None, dispatch: DispatchRule
+        given: SimulatedService,
+        start_s: float,
+        seed: int,
+        queue_limit: int | None,
+        dispatch: DispatchRule,
+        room: Room,
+        agenda: Agenda,
     ) -> "Hosted":
         """`given` from `start_s` on. Chances hang on `seed` and the service's identity alone."""
         if given.arrivals_s.size and given.arrivals_s[0] < start_s:
@@ -42,7 +50,7 @@ class Hosted:
             seed,
         )
         offered = Offered(given.past, given.arrivals_s, start_s)
-        return Hosted(given, queue, offered, Fleet(given, queue, setups, start_s))
+        return Hosted(given, queue, offered, Fleet(given, queue, setups, start_s, room, agenda))
 
     def outcome(self, from_s: float, until_s: float, catalogue: Catalogue) -> ServiceRun:
         """What came of the service within ``[from_s, until_s]``."""

@@ -31,8 +31,8 @@ class Offered:
     def rate_rps(self, from_s: float, until_s: float) -> float:
         """Mean rate over what was seen of ``[from_s, until_s)``; NaN if nothing was."""
         if self._start_s <= from_s < until_s:
-            came = np.searchsorted(self._arrivals, until_s, side="left")
-            return float(came - np.searchsorted(self._arrivals, from_s, side="left")) / (until_s - from_s)
+            came = self._arrivals.searchsorted(until_s, side="left")
+            return float(came - self._arrivals.searchsorted(from_s, side="left")) / (until_s - from_s)
         edges = np.array([from_s, until_s])
         seen_s = np.diff(self._seen(edges))[0]
         return float(np.diff(self._requests(edges))[0] / seen_s) if seen_s > 0 else math.nan

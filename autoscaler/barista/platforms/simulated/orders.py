@@ -7,16 +7,19 @@ does not happen.
 from collections.abc import Iterable, Mapping
 
 from barista.platforms.simulated.fleet import Fleet
+from barista.platforms.simulated.replica import SimulatedReplica
+from barista.platforms.simulated.room import Room
 from barista.values.decision import Change, Horizontal, Vertical
-from barista.values.flavor import RESOURCES, Catalogue
+from barista.values.flavor import Catalogue
 from barista.values.service import ServiceId
 
 
 class Orders:
-    """Carries changes out on `fleets`, which share the pools of `catalogue`."""
+    """Carries changes out on `fleets`, whose replicas share the `room` of the pools of `catalogue`."""
 
-    def __init__(self, catalogue: Catalogue, fleets: Mapping[ServiceId, Fleet]) -> None:
-        self._catalogue, self._fleets = catalogue, fleets
+    def __init__(self, catalogue: Catalogue, room: Room, fleets: Mapping[ServiceId, Fleet]) -> None:
+        self._catalogue, self._room, self._fleets = catalogue, room, fleets
+        self._waiting: list[tuple[Fleet, SimulatedReplica]] = []
 
     def carry_out(self, orders: Iterable[tuple[ServiceId, Change]], now_s: float) -> dict[ServiceId, str]:
         """Carry the changes out, those that free room first; what could not be done, by service."""
@@ -32,31 +35,10 @@ class Orders:
 
     def place_waiting(self, now_s: float) -> None:
         """Place the orders that wait and fit, the oldest first."""
-        waiting = [
-            (replica.ordered_at_s, fleet, replica)
-            for fleet in self._fleets.values()
-            for replica in fleet.replicas
-            if not replica.is_placed
-        ]
-        for _, fleet, replica in sorted(waiting, key=lambda entry: entry[0]):
-            if self.has_room(replica.flavor):
+        for fleet, replica in self._waiting:
+            if replica.waits and self._room.fits(replica.flavor):
                 fleet.place(replica, now_s)
-
-    def has_room(self, flavor: str, besides: str = "") -> bool:
-        """Whether a replica of `flavor` fits its pool, next to all that are placed but `besides`."""
-        wanted = self._catalogue.flavor(flavor)
-        pool = self._catalogue.pools[wanted.pool]
-        others = [
-            self._catalogue.flavor(replica.flavor)
-            for fleet in self._fleets.values()
-            for replica in fleet.replicas
-            if replica.is_placed and replica.id != besides
-        ]
-        return all(
-            wanted.amount(resource) + sum(f.amount(resource) for f in others if f.pool == pool.name)
-            <= pool.amount(resource) + 1e-9
-            for resource in RESOURCES
-        )
+        self._waiting = [entry for entry in self._waiting if entry[1].waits]
 
     def _growth(self, change: Change) -> tuple[bool, float]:
         """Sorts stops before changes in place, shrinking before growing, and starts last."""
@@ -66,14 +48,13 @@ class Orders:
 
     def _scale(self, fleet: Fleet, change: Horizontal, now_s: float) -> None:
         missing = change.after - len(fleet.held(change.flavor))
-        for _ in range(missing):
-            fleet.order(change.flavor, now_s)
+        self._waiting += [(fleet, fleet.order(change.flavor, now_s)) for _ in range(missing)]
         if missing < 0:
             fleet.stop(change.flavor, -missing, now_s)
 
     def _resize(self, fleet: Fleet, change: Vertical, now_s: float) -> str:
         for replica in fleet.held(change.before)[: change.count]:
-            if replica.is_placed and not self.has_room(change.after, besides=replica.id):
+            if replica.is_placed and not self._room.fits(change.after, instead_of=replica.flavor):
                 pool = self._catalogue.flavor(change.after).pool
                 return f"pool {pool!r}: no room to resize {replica.id} to {change.after!r}"
             fleet.resize(replica, change.after, now_s)

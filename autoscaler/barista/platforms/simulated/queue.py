@@ -128,11 +128,11 @@ class FcfsQueue:
 
     def arrived(self, until_s: float) -> int:
         """How many requests came up to `until_s`."""
-        return int(np.searchsorted(self._lane.arrived_s, until_s, side="right"))
+        return int(self._lane.arrived_s.searchsorted(until_s, side="right"))
 
     def refused(self, until_s: float, from_s: float = -math.inf) -> int:
         """How many requests were refused within ``[from_s, until_s]``."""
-        first = int(np.searchsorted(self._lane.arrived_s, from_s, side="left"))
+        first = int(self._lane.arrived_s.searchsorted(from_s, side="left"))
         return int(np.count_nonzero(self._lane.refused[first : self.arrived(until_s)]))
 
     def look(self, from_s: float, at_s: float) -> Look:
@@ -157,7 +157,7 @@ class FcfsQueue:
         NaN for one that was refused or still waits.
         """
         lane = self._lane
-        came = slice(int(np.searchsorted(lane.arrived_s, from_s, side="left")), self.arrived(until_s))
+        came = slice(int(lane.arrived_s.searchsorted(from_s, side="left")), self.arrived(until_s))
         latency_s = lane.done_s[came] - lane.arrived_s[came]
         latency_s[np.isinf(latency_s)] = np.nan
         return latency_s
@@ -165,7 +165,7 @@ class FcfsQueue:
     def _first_open(self, at_s: float) -> int:
         """The first request that was perhaps not done at `at_s`: it came late enough, or waits."""
         lane, at = self._lane, self._lane.at
-        late = int(np.searchsorted(lane.arrived_s, at_s - lane.longest_s[0], side="left"))
+        late = int(lane.arrived_s.searchsorted(at_s - lane.longest_s[0], side="left"))
         return min(late, int(lane.waiting[at[FIRST]])) if at[FIRST] < at[LAST] else min(late, int(at[NEXT]))
 
     def _make_room(self, places: int) -> None:
