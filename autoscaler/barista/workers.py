@@ -7,6 +7,7 @@ caller, which virtual time needs to be repeatable. `Lanes` are several executors
 that comes back to where it was done before.
 """
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -20,28 +21,49 @@ from pebble import ProcessPool
 T = TypeVar("T")
 NICENESS = 10
 
+log = logging.getLogger(__name__)
+
 
 class KillingPool(Executor):
     """Worker processes that can be killed: a future of theirs can be cancelled while it runs.
 
-    A worker that crashed is replaced; its future raises `pebble.ProcessExpired`. Workers start fresh
-    (spawned), yield to the serving path (nice 10), and end with the pool.
+    A worker that crashed is replaced; its future raises `pebble.ProcessExpired`. A pool that broke as a whole
+    (a worker killed while it had nothing to do, a process that could not be started) is made anew for the
+    next work. Workers start fresh (spawned), yield to the serving path (nice 10), and end with the pool.
     """
 
     def __init__(self, workers: int = 1) -> None:
-        # Spawned, not forked: the parent has threads, and torch does not survive a fork.
-        # Any: half of pebble's methods carry no types.
-        self._pool: Any = ProcessPool(
-            max_workers=workers, context=multiprocessing.get_context("spawn"), initializer=_yield_to_others
-        )
+        self._workers, self._ended = workers, False
+        self._pool = self._made()
+        self.rebuilt = 0
+        """How often it broke and was made anew."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
         """Run ``fn(*args, **kwargs)`` in a worker; cancelling the future kills the worker."""
+        if not self._ended and not self._pool.active:
+            self._rebuild()
         future: Future[T] = self._pool.schedule(fn, args=list(args), kwargs=kwargs)
         return future
 
+    def _made(self) -> Any:
+        # Spawned, not forked: the parent has threads, and torch does not survive a fork.
+        # Any: half of pebble's methods carry no types.
+        return ProcessPool(
+            max_workers=self._workers,
+            context=multiprocessing.get_context("spawn"),
+            initializer=_yield_to_others,
+        )
+
+    def _rebuild(self) -> None:
+        log.warning("a pool of %d workers broke: made anew", self._workers)
+        broken, self._pool = self._pool, self._made()
+        self.rebuilt += 1
+        broken.stop()
+        broken.join()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers: what they still do is dropped unless `wait` is set without `cancel_futures`."""
+        self._ended = True
         if wait and not cancel_futures:
             self._pool.close()
         else:
@@ -72,6 +94,11 @@ class Lanes(Executor):
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
         """Run ``fn(*args, **kwargs)`` in the lane whose turn it is."""
         return next(self._turns).submit(fn, *args, **kwargs)
+
+    @property
+    def rebuilt(self) -> int:
+        """How often lanes broke and were made anew."""
+        return sum(lane.rebuilt for lane in self._lanes if isinstance(lane, KillingPool))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End every lane."""

@@ -53,6 +53,8 @@ def many(cluster: Cluster, directory: Path, count: int) -> str:
         until(lambda: _cycles(controller)[0] >= before[0] + CYCLES, "cycles", CYCLES * CYCLE_S * 4)
         after = _cycles(controller)
         writes = [kind_of(e) for e in audited(cluster)[asked:] if e["verb"] in WRITING]
+        if "leases" not in writes:
+            raise AssertionError("the audit log shows no renewal of the Lease: it cannot tell who wrote what")
         whole = psutil.Process(controller.process_id)
         memory = [p.memory_info().rss / 2**20 for p in (whole, *whole.children(recursive=True))]
     finally:

@@ -1,5 +1,6 @@
 """A whole cluster for tests: control plane, nodes, network, Knative, Prometheus, and what tests ask of it."""
 
+import base64
 import contextlib
 import json
 import os
@@ -63,6 +64,7 @@ class Places:
     authority: str
     ingress_url: str
     prometheus_url: str
+    etcd_url: str
     audit_log: str
     directory: str
 
@@ -75,8 +77,10 @@ class Cluster:
         self.ingress_url = places.ingress_url
         self.prometheus_url = places.prometheus_url
         self.authority = Path(places.authority)
+        self._etcd_url = places.etcd_url
         self.rest = Rest(self.kubeconfig, self.authority)
         self._audit_log = Path(places.audit_log)
+        self._audited, self._audit_read = list[Object](), 0
         self._directory = Path(places.directory)
         self._components = components
         self.api_server_starts: list[tuple[str, str]] = []
@@ -147,9 +151,14 @@ class Cluster:
 
     def audit(self) -> list[Object]:
         """The audit log so far: one event a request, oldest first."""
-        # The last line may still be in writing.
-        whole = self._audit_log.read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
+        with self._audit_log.open("rb") as log:
+            log.seek(self._audit_read)
+            # The last line may still be in writing.
+            whole = log.read().rpartition(b"\n")[0]
+        if whole:
+            self._audit_read += len(whole) + 1
+            self._audited += [json.loads(line) for line in whole.splitlines()]
+        return list(self._audited)
 
     def stop(self, component: str, number: signal.Signals = signal.SIGTERM) -> None:
         """Stop etcd, apiserver, controller-manager, scheduler, kubelet, network or prometheus."""
@@ -167,6 +176,23 @@ class Cluster:
         """Stop and start a component."""
         self.stop(component)
         self.start(component)
+
+    def forget_versions(self) -> int:
+        """Let etcd forget every version of the objects but the last, which it returns.
+
+        The API server still remembers versions in its own memory: stop it before.
+        """
+
+        def etcd(what: str, body: Object) -> Object:
+            answer = requests.post(f"{self._etcd_url}/v3/kv/{what}", json=body, timeout=30)
+            answer.raise_for_status()
+            found: Object = answer.json()
+            return found
+
+        key = base64.b64encode(b"forgotten").decode()
+        revision = etcd("put", {"key": key, "value": key})["header"]["revision"]
+        etcd("compaction", {"revision": revision, "physical": True})
+        return int(revision)
 
     def _component(self, name: str) -> Component:
         if not self._components:
@@ -218,6 +244,7 @@ def kubernetes_running(nodes: Sequence[NodeShape] = NODES) -> Iterator[Cluster]:
             authority=str(plane.authority.certificate),
             ingress_url=f"http://{place.gateway}",
             prometheus_url=f"http://{place.gateway}:{prometheus.PORT}",
+            etcd_url=plane.etcd_url,
             audit_log=str(plane.audit_log),
             directory=str(directory),
         )

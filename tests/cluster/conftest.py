@@ -10,6 +10,11 @@ import pytest
 from tests.cluster import build
 from tests.cluster import cluster as clusters
 from tests.cluster.controllers import Running, installed
+from tests.cluster.installed import DEPLOYMENTS, HOOKS, WEBHOOK, install, rendered
+from tests.cluster.rest import until
+
+CONTROLLER = ("Deployment", "barista-controller")
+HOOKING = ("mutating", "validating")
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +65,20 @@ def controller(cluster: clusters.Cluster, tmp_path_factory: pytest.TempPathFacto
     running.start()
     yield running
     running.end()
+
+
+@pytest.fixture(scope="module")
+def webhook(cluster: clusters.Cluster) -> Iterator[clusters.Cluster]:
+    """The cluster with all that the base installs but the controller, and CPU flavors."""
+    objects = rendered("cpu-profiles")
+    install(cluster, [o for o in objects if (o["kind"], o["metadata"]["name"]) != CONTROLLER])
+    until(lambda: _trusted(cluster), "the authorities in the webhook configurations")
+    yield cluster
+    for kind in HOOKING:
+        cluster.rest.delete(HOOKS.format(kind))
+    cluster.rest.delete(f"{DEPLOYMENTS}/{WEBHOOK}")
+
+
+def _trusted(cluster: clusters.Cluster) -> bool:
+    hooks = [hook for kind in HOOKING for hook in cluster.rest.get(HOOKS.format(kind))["webhooks"]]
+    return all(hook["clientConfig"].get("caBundle") for hook in hooks)

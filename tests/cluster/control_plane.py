@@ -69,7 +69,7 @@ class ControlPlane:
         self.authority = Authority(directory / "certificates")
         self.kubeconfig = self.kubeconfig_for("admin")
         etcd_url = f"http://127.0.0.1:{free_port()}"
-        self._etcd_url = etcd_url
+        self.etcd_url = etcd_url
         self.components = {
             name: Component(name, argv, directory / f"{name}.log")
             for name, argv in (
@@ -95,7 +95,7 @@ class ControlPlane:
 
     def _etcd_up(self) -> bool:
         try:
-            return requests.get(f"{self._etcd_url}/health", timeout=2).status_code == 200
+            return requests.get(f"{self.etcd_url}/health", timeout=2).status_code == 200
         except requests.RequestException:
             return False
 
@@ -104,7 +104,7 @@ class ControlPlane:
         return [
             str(program),
             *("--name", "etcd", "--data-dir", str(self._directory / "etcd"), "--unsafe-no-fsync"),
-            *("--listen-client-urls", self._etcd_url, "--advertise-client-urls", self._etcd_url),
+            *("--listen-client-urls", self.etcd_url, "--advertise-client-urls", self.etcd_url),
             *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
             *("--initial-cluster", f"etcd={peer}", "--log-level", "warn"),
         ]
@@ -118,7 +118,7 @@ class ControlPlane:
         policy.write_text(yaml.safe_dump(_AUDIT))
         return [
             str(program),
-            f"--etcd-servers={self._etcd_url}",
+            f"--etcd-servers={self.etcd_url}",
             f"--bind-address={here.gateway}",
             f"--advertise-address={here.gateway}",
             f"--secure-port={PORT}",
@@ -134,6 +134,8 @@ class ControlPlane:
             "--enable-aggregator-routing=true",
             f"--audit-policy-file={policy}",
             f"--audit-log-path={self.audit_log}",
+            # Megabytes: in one file for the longest session.
+            "--audit-log-maxsize=4096",
             "--profiling=false",
         ]
 

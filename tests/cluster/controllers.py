@@ -18,12 +18,14 @@ from tests.cluster.installed import ROOT, install
 from tests.cluster.rest import until
 
 INSTALLED = ("crds.yaml", "namespace.yaml", "rbac-controller.yaml")
+LEASE_S = 8.0
+"""Short: tests wait until it has run out."""
 CONFIGURATION = """
 pools: {cpu: {cpu: 60, memory_gib: 200}}
 flavors: {cpu-1: {pool: cpu, cpu: 1, memory_gib: 0.25, cost_per_hour: 0.05}}
 defaults: {min_replicas: 0, forecaster: {name: last-value}}
 planner: {name: greedy}
-control: {cycle_s: 2, step_min_s: 5, window_s: 12, stabilisation_s: 12, stale_after_s: 30}
+control: {cycle_s: 2, step_min_s: 5, step_max_s: 5, window_s: 12, stabilisation_s: 12, stale_after_s: 15}
 """
 
 
@@ -50,6 +52,7 @@ class Running:
             "--prometheus": self._cluster.prometheus_url,
             "--port": self.port,
             "--identity": self.name,
+            "--lease-s": LEASE_S,
         }
         arguments = [str(part) for pair in options.items() for part in pair]
         with (self._directory / f"{self.name}.log").open("ab") as log:

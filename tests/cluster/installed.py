@@ -12,6 +12,8 @@ from tests.cluster.rest import Object, until
 ROOT = Path(__file__).parents[2]
 SYSTEM = "/api/v1/namespaces/barista-system"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/barista-system/deployments"
+HOOKS = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations/barista-webhook"
+WEBHOOK = "barista-webhook"
 FIRST = ("Namespace", "CustomResourceDefinition")
 MONITORS = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 """The Go module whose files define PodMonitor and ServiceMonitor."""

@@ -46,9 +46,9 @@ class Served:
     def url(self) -> str:
         return str(self._cluster.rest.get(self.path)["status"]["url"])
 
-    def profile(self, setup_s: float) -> None:
-        """State its execution profile: until then it is not scaled."""
-        self._cluster.rest.apply(profile_of(self.namespace, self.name, setup_s))
+    def profile(self, setup_s: float, flavor: str = "cpu-1") -> None:
+        """State its execution profile on `flavor`: until then it is not scaled."""
+        self._cluster.rest.apply(profile_of(self.namespace, self.name, setup_s, flavor))
 
     def revisions(self) -> list[Object]:
         found = self._cluster.rest.items(f"{SERVING}/namespaces/{self.namespace}/revisions")
@@ -137,18 +137,18 @@ def restarts(pods: list[Object]) -> int:
     return sum(one["restartCount"] for pod in pods for one in pod["status"]["containerStatuses"])
 
 
-def profile_of(namespace: str, model: str, setup_s: float) -> Object:
+def profile_of(namespace: str, model: str, setup_s: float, flavor: str = "cpu-1") -> Object:
     """The ExecutionProfile of a `model` that takes 100 ms for a request, and `setup_s` to be there."""
 
     def times(seconds: float) -> dict[str, Any]:
         ends = [{"level": level, "seconds": seconds} for level in (0.0, 1.0)]
         return {"meanSeconds": seconds, "quantiles": ends}
 
-    spec = {"model": model, "flavor": "cpu-1", "serviceTime": times(0.1), "setupTime": times(setup_s)}
+    spec = {"model": model, "flavor": flavor, "serviceTime": times(0.1), "setupTime": times(setup_s)}
     return {
         "apiVersion": "knative-barista.dev/v1alpha1",
         "kind": "ExecutionProfile",
-        "metadata": {"name": f"{model}-cpu-1", "namespace": namespace},
+        "metadata": {"name": f"{model}-{flavor}", "namespace": namespace},
         "spec": spec,
     }
 

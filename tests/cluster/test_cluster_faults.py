@@ -9,7 +9,9 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import pytest
 
 from tests.cluster.cluster import Cluster
@@ -17,7 +19,7 @@ from tests.cluster.controllers import Running
 from tests.cluster.knative import NAMESPACE, ready
 from tests.cluster.rest import until
 from tests.cluster.served import Served, opted_in
-from tests.cluster.witness import audited, writes, written_minima
+from tests.cluster.witness import WHO, writes, written_minima
 
 LOAD_RPS, NEEDED = 12.0, 2
 """One replica serves at most 10 requests/s, and not within 400 ms."""
@@ -62,20 +64,41 @@ def test_a_controller_that_is_killed_lowers_nothing_and_the_next_one_goes_on(
         until_cycles(controller)
 
 
+def test_workers_that_are_killed_are_replaced_and_that_can_be_seen(
+    cluster: Cluster, model: Served, controller: Running
+) -> None:
+    def rebuilt() -> bool:
+        return 'barista_worker_pools_rebuilt{pool="plans"} 1.0' in controller.ask("/metrics")
+
+    with held(cluster, model):
+        for child in psutil.Process(controller.process_id).children():
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        until(rebuilt, "a new pool", 30)
+        until_cycles(controller)
+        until(lambda: model.condition("OptimizationSucceeded").startswith("True"), "plans again", 30)
+
+
 def test_an_api_server_that_was_away_is_found_again_and_expired_watches_begin_anew(
     cluster: Cluster, model: Served, controller: Running
 ) -> None:
     with held(cluster, model):
+        before = len(_of_pods(cluster))
         cluster.stop("apiserver")
         try:
             # Longer than a leader may act without its Lease.
             until(lambda: "barista_leader 0.0" in controller.ask("/metrics"), "a leader that may not act")
+            oldest = cluster.forget_versions()
         finally:
             cluster.start("apiserver")
-        began = _listed(cluster)
         controller.until_leading()
         until_cycles(controller)
-        until(lambda: _listed(cluster) > began, "a new list: the version watched from is gone (410)")
+        until(lambda: len(_of_pods(cluster)) >= before + 3, "a watch, a list, and a watch")
+    expired, listed, watched = _of_pods(cluster)[before : before + 3]
+    assert [expired[0], listed[0], watched[0]] == ["watch", "list", "watch"]
+    assert int(expired[1]) < oldest <= int(watched[1])
+    said = cluster.rest.get(f"/api/v1/pods?watch=true&resourceVersion={expired[1]}")
+    assert (said["type"], said["object"]["code"]) == ("ERROR", 410)
 
 
 def test_a_stalled_leader_is_replaced_and_does_not_act_when_it_wakes(
@@ -144,6 +167,23 @@ def test_bounds_that_somebody_else_wrote_are_left_alone_for_a_while_and_that_is_
         assert model.condition("Applied").startswith("False")
 
 
+def test_bounds_that_somebody_else_wrote_while_no_controller_ran_are_noticed_too(
+    cluster: Cluster, model: Served, controller: Running
+) -> None:
+    def told() -> int:
+        return sum(event["reason"] == "BoundsReverted" for event in model.events())
+
+    controller.end()
+    before = told()
+    insisted = ("6", "6")
+    model.bound(*insisted)
+    with held(cluster, model):
+        controller.start()
+        until(lambda: told() > before, "an Event")
+        assert model.bounds() == insisted
+        until(lambda: model.condition("Applied").startswith("False"), "a condition")
+
+
 def test_a_clock_that_jumps_lowers_nothing(
     cluster: Cluster, model: Served, controller: Running, tmp_path: Path
 ) -> None:
@@ -180,6 +220,12 @@ def _cycle(controller: Running) -> float | None:
     return at
 
 
-def _listed(cluster: Cluster) -> int:
-    """How often the controller has listed the pods."""
-    return sum(e["verb"] == "list" and e["objectRef"]["resource"] == "pods" for e in audited(cluster))
+def _of_pods(cluster: Cluster) -> list[tuple[str, str]]:
+    """Each list and watch of the pods by the controller that was let through: from which version on."""
+    found: dict[str, tuple[str, str]] = {}
+    for event in cluster.audit():
+        is_ours = event["user"]["username"] == WHO and event.get("objectRef", {}).get("resource") == "pods"
+        if is_ours and event["verb"] in ("list", "watch") and event["responseStatus"]["code"] == 200:
+            asked = parse_qs(urlsplit(event["requestURI"]).query)
+            found.setdefault(event["auditID"], (event["verb"], asked.get("resourceVersion", [""])[0]))
+    return list(found.values())

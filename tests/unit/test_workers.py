@@ -5,6 +5,8 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -82,6 +84,25 @@ def test_a_worker_that_leaves_raises_and_the_pool_goes_on(pool: KillingPool) -> 
     with pytest.raises(ProcessExpired):
         pool.submit(os._exit, 3).result(20)
     assert pool.submit(pow, 3, 2).result(20) == 9
+
+
+def test_a_pool_that_broke_when_its_idle_worker_was_killed_is_made_anew() -> None:
+    with KillingPool(workers=1) as pool:
+        pid = pool.submit(os.getpid).result(20)
+        os.kill(pid, signal.SIGKILL)
+        wait_until_gone(pid)
+        # What is asked before the pool has noticed is lost with it.
+        with suppress(BrokenProcessPool):
+            pool.submit(pow, 3, 2).result(20)
+        assert pool.submit(pow, 3, 2).result(20) == 9
+        assert pool.rebuilt == 1
+
+
+def test_a_pool_that_was_ended_takes_no_more_work() -> None:
+    pool = KillingPool(workers=1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError):
+        pool.submit(pow, 3, 2)
 
 
 def test_leaving_the_pool_ends_its_workers_whatever_they_do(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ def command(
         str, typer.Option(envvar="POD_NAMESPACE", help="Where the Lease of the leader is.")
     ] = NAMESPACE,
     lease: Annotated[str, typer.Option(help="Name of that Lease.")] = NAME,
+    lease_s: Annotated[
+        float, typer.Option(min=1.0, help="Seconds after which another may lead, when the leader is silent.")
+    ] = 15.0,
     identity: Annotated[
         str, typer.Option(envvar="POD_NAME", help="Who this controller is; default: its host and process.")
     ] = "",
@@ -67,17 +70,17 @@ def command(
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     configuration, server = ConfigurationFile(config), connected(kubeconfig, "barista controller")
     who = identity or f"{socket.gethostname()}-{os.getpid()}"
-    leader, watch = Leader(server, namespace, lease, who), ClusterWatch(server)
+    leader, watch = Leader(server, namespace, lease, who, lease_s), ClusterWatch(server)
     journal, events, quality = Journal(), Events(server, who), Watch()
     journal.registry.register(ForecastQuality(quality))
     platform = platform_on(server, watch, events, lambda: leader.leads)
-    limits = configuration.settings.control
-    stop = Event()
+    limits, stop = configuration.settings.control, Event()
     with (
         KillingPool(limits.fit_workers) as fits,
         Lanes.of_processes(limits.forecast_workers) as forecasts,
         KillingPool() as plans,
     ):
+        journal.watch_pools(fits=fits, forecasts=forecasts, plans=plans)
 
         def adapters(settings: Settings) -> Adapters:
             asked = settings.prometheus

@@ -7,12 +7,14 @@ explained, and answered about, while the next one is under way.
 import json
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from barista.control.cycle import Pass
 from barista.control.log import decision_lines
 from barista.values.decision import Applied, Decision
+from barista.workers import KillingPool, Lanes
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,12 @@ class Journal:
         self.leads = Gauge("barista_leader", "1 where this controller acts", registry=self.registry)
         self.services = Gauge(
             "barista_services", "Services, by what becomes of them", ("state",), registry=self.registry
+        )
+        self._rebuilt = Gauge(
+            "barista_worker_pools_rebuilt",
+            "How often a pool of workers broke and was made anew",
+            ("pool",),
+            registry=self.registry,
         )
         self._cycle_s = Histogram(
             "barista_cycle_seconds",
@@ -46,6 +54,11 @@ class Journal:
         self._failures = Counter(
             "barista_not_applied", "Decisions that could not be applied", SERVICE, registry=self.registry
         )
+
+    def watch_pools(self, **pools: KillingPool | Lanes) -> None:
+        """Show from now on how often each of `pools` was made anew."""
+        for name, pool in pools.items():
+            self._rebuilt.labels(name).set_function(partial(getattr, pool, "rebuilt"))
 
     def cycle(self, done: Pass, seconds: float) -> None:
         """Take in one cycle, and how long it took."""

@@ -74,6 +74,7 @@ def _left_alone(proposal: Proposal, scene: Scene) -> Decision:
         changes=(),
         ready_at_s=scene.now_s,
         reasons=(*proposal.reasons, reason),
+        planned=proposal.planned,
     )
 
 
@@ -89,7 +90,7 @@ def _planned(
     forecast = forecasts.get(service)
     if forecast is None or not plan.is_usable or service not in plan.services:
         why = "no forecast" if forecast is None else f"no plan ({plan.status})"
-        return Proposal(view, held, (Reason("plan", f"{why}: hold"),))
+        return Proposal(view, held, (Reason("plan", f"{why}: hold"),), planned=False)
     counts = planned_counts(view, plan.services[service], forecast, scene, rules)
     in_place = scene.situation.catalogue.moves_in_place(held, counts)
     text = f"planned{', in place' if in_place else ''} by {plan.planner} on {forecast.made_by}"
@@ -114,6 +115,7 @@ def _decision(raw: Proposal, final: Proposal, bounded: Counts, scene: Scene) -> 
         changes=changes,
         ready_at_s=scene.now_s + setup_s,
         reasons=final.reasons,
+        planned=raw.planned,
     )
 
 

@@ -3,7 +3,8 @@
 Refits follow the time of the series (`now_s`), never wall time, so that a replay learns exactly
 when production would have. Each service has its own moment within the interval between refits, and only as
 many fits are ordered as workers are at hand, the longest due first: a thousand services are spread over the
-interval, and after a start they wait for their turn on the lower rungs of the ladder.
+interval, and after a start they wait for their turn on the lower rungs of the ladder. Services that nobody
+asks for anything come last: to ask for weeks in which nothing happened takes as long as for others.
 """
 
 from collections import deque
@@ -26,6 +27,10 @@ class FittingHost(Protocol):
 
     def learn(self, service: Service, demand: Demand, now_s: float) -> None:
         """Order a fit."""
+        ...
+
+    def has_seen(self, service: ServiceId) -> bool:
+        """Whether any demand of `service` was ever seen."""
         ...
 
     def collect(self, now_s: float) -> None:
@@ -56,48 +61,67 @@ class Learner:
         self._learn_s, self._history_s, self._step_s = learn_s, history_s, step_s
         self._fits_at_once = fits_at_once
         self._due_s: dict[ServiceId, float] = {}
+        self._in_vain_since_s: dict[ServiceId, float] = {}
+        self._unseen = set[ServiceId]()
 
     def learn(self, services: Sequence[Service], now_s: float) -> None:
         """Collect finished fits, and order those that are due, as far as there is room.
 
         A young series is learned again each time that it has doubled: its first fit may fail, or know little.
+        Once some were asked for of which nothing is known, the rest waits for the next call.
         """
         self._host.collect(now_s)
         for service in services:
             self._due_s.setdefault(service.id, now_s)
-        due = deque(sorted((s for s in services if self._is_due(s, now_s)), key=lambda s: self._due_s[s.id]))
-        while due and self._has_room(now_s):
+        due = deque(sorted((s for s in services if self._is_due(s, now_s)), key=self._turn))
+        fruitful = True
+        while due and fruitful and self._has_room(now_s):
             batch = [due.popleft() for _ in range(min(BATCH, len(due)))]
-            self._order(batch, now_s)
+            fruitful = self._order(batch, now_s)
         self._host.collect(now_s)
 
     def _is_due(self, service: Service, now_s: float) -> bool:
-        return self._due_s[service.id] <= now_s
+        shows_at_last = service.id in self._unseen and self._host.has_seen(service.id)
+        return shows_at_last or self._due_s[service.id] <= now_s
+
+    def _turn(self, service: Service) -> tuple[bool, float]:
+        return not self._host.has_seen(service.id), self._due_s[service.id]
 
     def _has_room(self, now_s: float) -> bool:
         if self._host.fits_under_way() >= self._fits_at_once:
             self._host.collect(now_s)
         return self._host.fits_under_way() < self._fits_at_once
 
-    def _order(self, services: Sequence[Service], now_s: float) -> None:
-        """Order fits of `services`; those that there is no room for, or is nothing to learn of, wait."""
+    def _order(self, services: Sequence[Service], now_s: float) -> bool:
+        """Order fits of `services`; those that there is no room for, or is nothing to learn of, wait.
+
+        Whether anything is known of any of them.
+        """
         ids = [service.id for service in services]
         histories = self._metrics.history(ids, now_s - self._history_s, now_s, self._step_s)
         for service in services:
             history = histories.get(service.id)
             known = 0 if history is None else int(np.isfinite(history.values).sum())
+            self._unseen.discard(service.id)
             if history is not None and known:
                 if not self._has_room(now_s):
                     continue
                 self._host.learn(service, history, now_s)
-            self._due_s[service.id] = self._next(service.id, known * self._step_s, now_s)
+                self._in_vain_since_s.pop(service.id, None)
+                age_s = known * self._step_s
+            else:
+                age_s = now_s - self._in_vain_since_s.setdefault(service.id, now_s)
+                if not self._host.has_seen(service.id):
+                    self._unseen.add(service.id)
+            self._due_s[service.id] = self._next(service.id, age_s, now_s)
+        return bool(histories)
 
-    def _next(self, service: ServiceId, known_s: float, now_s: float) -> float:
-        """When a service of which `known_s` seconds are known is due again.
+    def _next(self, service: ServiceId, age_s: float, now_s: float) -> float:
+        """When a service is due again of which `age_s` seconds are known, or were asked for in vain.
 
         That is at its own moment in the interval, though not before half of one has passed.
         """
         moment_s = crc32(service.encode()) / 2**32 * self._learn_s
         earliest_s = now_s + self._learn_s / 2
         intervals = np.ceil((earliest_s - moment_s) / self._learn_s)
-        return float(min(now_s + max(known_s, self._step_s), moment_s + intervals * self._learn_s))
+        return float(min(now_s + max(age_s, self._step_s), moment_s + intervals * self._learn_s))

@@ -91,13 +91,14 @@ class Proposal:
     """What one service should hold next, while the rails still bound it.
 
     `current` is what it holds now; with `frozen` set, no rail can stop any of that or make it less
-    able.
+    able. `planned` is unset where there was no plan to follow.
     """
 
     view: ServiceView
     counts: Counts
     reasons: tuple[Reason, ...] = ()
     frozen: bool = False
+    planned: bool = True
 
     @property
     def id(self) -> ServiceId:

@@ -54,7 +54,8 @@ class Decision:
 
     `current` is what it holds, `raw` what the plan asked for, `bounded` what the guard rails left
     of that, `final` what is applied under `authority`; all are replicas by flavor. `changes` turn
-    `current` into `final`; `ready_at_s` is when the last of them serves.
+    `current` into `final`; `ready_at_s` is when the last of them serves. `planned` is unset where there was
+    no plan to follow: then `raw` is only what was held.
     """
 
     service: ServiceId
@@ -67,6 +68,7 @@ class Decision:
     changes: tuple[Change, ...]
     ready_at_s: float
     reasons: tuple[Reason, ...]
+    planned: bool = True
 
     @property
     def binding(self) -> tuple[str, ...]:

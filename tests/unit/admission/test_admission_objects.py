@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from barista.platforms.knative.admission import (
+    DELETION_COST,
     UNCHANGED,
     Orders,
     Verdict,
@@ -149,6 +150,18 @@ def test_a_pod_gets_the_resources_nodes_and_name_of_its_flavor_and_the_proxy_kee
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     ]
     assert after["metadata"]["annotations"] == {"user": "own", "knative-barista.dev/flavor": "gpu"}
+
+
+def test_pods_of_an_earlier_turn_are_cheaper_to_delete_unless_the_template_says_otherwise() -> None:
+    def cost(born: Json, turn: int) -> str | None:
+        after = patched(born, mutate_pod(born, Orders(Authority.FLOOR, 1, CPU, turn)))
+        said: str | None = after["metadata"]["annotations"].get(DELETION_COST)
+        return said
+
+    own = pod()
+    own["metadata"]["annotations"] = {DELETION_COST: "7"}
+    assert [cost(pod(), turn) for turn in (0, 1, 2)] == [None, "1", "2"]
+    assert cost(own, 2) == "7"
 
 
 def test_a_cpu_flavor_gives_the_gpu_of_the_template_back() -> None:

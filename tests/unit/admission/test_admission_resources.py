@@ -9,7 +9,7 @@ from barista.platforms.knative.conditions import Condition, Truth, with_conditio
 from barista.platforms.knative.resources import ExecutionProfileResource, FlavorResource
 from barista.platforms.knative.scaling_plan import ScalingPlanResource
 from barista.values.flavor import Flavor
-from barista.values.profile import Distribution, ExecutionProfile
+from barista.values.profile import Distribution, ExecutionProfile, Fit, Interval
 
 names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 milli = st.integers(1, 100_000).map(lambda n: n / 1000)
@@ -24,7 +24,29 @@ def test_a_flavor_survives_the_cluster(flavor: Flavor) -> None:
     assert FlavorResource.read(FlavorResource.of(flavor).document()).flavor() == flavor
 
 
-@given(st.builds(ExecutionProfile, names, names, times, times, mib, st.integers(1, 8), st.integers(0, 1000)))
+share = st.floats(0, 1)
+profiles = st.builds(
+    ExecutionProfile,
+    names,
+    names,
+    times,
+    times,
+    mib,
+    st.integers(1, 8),
+    st.integers(0, 1000),
+    by_concurrency=st.lists(st.tuples(st.integers(1, 8), times), max_size=3, unique_by=lambda at: at[0]).map(
+        lambda found: tuple(sorted(found, key=lambda at: at[0]))
+    ),
+    intervals=st.lists(st.builds(Interval, share, share, share), max_size=3).map(tuple),
+    fit=st.none()
+    | st.builds(Fit, names, st.lists(st.tuples(names, share), max_size=3).map(tuple), share, share),
+    saturation_rps=st.none() | st.floats(0.1, 1e4),
+    dispersion=share,
+    ahead_s=st.floats(-1, 1),
+)
+
+
+@given(profiles)
 def test_an_execution_profile_survives_the_cluster(profile: ExecutionProfile) -> None:
     document = ExecutionProfileResource.of(profile, "default").document()
     assert ExecutionProfileResource.read(document).profile() == profile

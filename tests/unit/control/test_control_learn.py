@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from core_world import make_service
 
-from barista.control.learn import Learner
+from barista.control.learn import BATCH, Learner
 from barista.values.observation import Observation
 from barista.values.series import Demand
 from barista.values.service import Service, ServiceId
@@ -43,10 +43,14 @@ class Bench:
     fit_s: float = 0.0
     ordered: list[tuple[ServiceId, float]] = field(default_factory=list)
     under_way: list[float] = field(default_factory=list)
+    seen: set[ServiceId] = field(default_factory=set)
 
     def learn(self, service: Service, demand: Demand, now_s: float) -> None:
         self.ordered.append((service.id, now_s))
         self.under_way.append(now_s)
+
+    def has_seen(self, service: ServiceId) -> bool:
+        return service in self.seen
 
     def collect(self, now_s: float) -> None:
         self.under_way = [ordered_s for ordered_s in self.under_way if now_s - ordered_s < self.fit_s]
@@ -111,9 +115,31 @@ def test_no_more_fits_are_under_way_than_there_is_room_for_and_the_longest_due_c
     assert [name for name, _ in bench.ordered] == [service.id for service in services]
 
 
-def test_services_of_which_nothing_was_seen_take_no_room_from_the_others() -> None:
+def test_services_that_show_demand_come_before_those_that_do_not() -> None:
     services = [make_service(f"s{i}") for i in range(50)]
     last = services[-1].id
-    bench = Bench(fit_s=1e9)
-    Learner(bench, Past({last: LONG}), 1000, 1000, 10).learn(services, 0)
+    bench, past = Bench(fit_s=1e9, seen={last}), Past({last: LONG})
+    Learner(bench, past, 1000, 1000, 10).learn(services, 0)
     assert orders(bench, last) == [0]
+
+
+def test_of_services_of_which_nothing_is_known_a_few_are_asked_for_at_a_time_ever_more_rarely() -> None:
+    services = [make_service(f"s{i}") for i in range(3 * BATCH)]
+    bench, past = Bench(), Past()
+    learner, asked = Learner(bench, past, 1e6, 1000, 10), list[int]()
+    for now_s in range(0, 2000, 10):
+        learner.learn(services, now_s)
+        asked.append(len(past.asked))
+    assert asked[:3] == [1, 2, 3]
+    assert asked[-1] < 3 * 10
+
+
+def test_a_service_that_begins_to_show_demand_is_learned_at_once() -> None:
+    bench, past = Bench(), Past()
+    learner = Learner(bench, past, 1e6, 1000, 10)
+    for now_s in range(0, 1000, 10):
+        learner.learn([SERVICE], now_s)
+    bench.seen.add(A)
+    past.histories[A] = Demand(980, 10, np.ones(2))
+    learner.learn([SERVICE], 1000)
+    assert orders(bench) == [1000]

@@ -95,6 +95,21 @@ def test_replicas_on_flavors_out_of_use_leave_once_the_others_serve(
     assert planned(held, {"small": ([1], [])}, (8,), starting, service) == left
 
 
+@pytest.mark.parametrize(
+    ("most", "demand", "left"),
+    [
+        pytest.param(9, 8, {"large": 8, "small": 1}, id="room for both"),
+        pytest.param(8, 8, {"large": 7, "small": 1}, id="one makes room"),
+        pytest.param(8, 1e6, {"large": 8, "small": 1}, id="all are needed"),
+    ],
+)
+def test_where_the_maximum_has_no_room_for_both_flavors_what_the_demand_does_not_need_makes_it(
+    most: int, demand: float, left: Counts
+) -> None:
+    service = make_service(flavors=("tiny", "small"), min_replicas=1, max_replicas=most)
+    assert planned({"large": 8}, {"small": ([1], [])}, (demand,), {}, service) == left
+
+
 numbers = st.lists(st.integers(0, 4), max_size=6)
 
 

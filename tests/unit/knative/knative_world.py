@@ -156,10 +156,12 @@ def decision(
     current: Mapping[str, int] | None = None,
     changes: tuple[Change, ...] = (),
     reasons: tuple[Reason, ...] = (),
+    *,
+    planned: bool = True,
 ) -> Decision:
     """A decision about the service."""
     held = {} if current is None else current
-    return Decision(ID, NOW, authority, held, final, final, final, changes, NOW, reasons)
+    return Decision(ID, NOW, authority, held, final, final, final, changes, NOW, reasons, planned)
 
 
 class Server:

@@ -19,11 +19,11 @@ from knative_world import (
 
 from barista.platforms.knative.actuation import Actuator
 from barista.platforms.knative.bounds import MAX_SCALE, MIN_SCALE
-from barista.platforms.knative.client import PLANS, REVISIONS
+from barista.platforms.knative.client import MANAGER, PLANS, REVISIONS
 from barista.platforms.knative.following import PATIENCE_S, Followers
 from barista.platforms.knative.plans import PlanWriter
 from barista.platforms.knative.snapshot import Snapshot
-from barista.values.decision import Horizontal, Reason, Vertical
+from barista.values.decision import Horizontal, Vertical
 from barista.values.service import Authority
 
 REVISION = REVISIONS.path("default", "resnet-00001")
@@ -45,10 +45,13 @@ class World:
         self.server, self.told = Server(), list[tuple[str, str]]()
         for one in revisions or (revision(),):
             self.server.hold(REVISIONS.path("default", one["metadata"]["name"]), one)
+        self.actuator = self._begin()
+
+    def _begin(self) -> Actuator:
         clock: Any = lambda: self.now_s  # noqa: E731
         server: Any = self.server
         copy: Any = Copy()
-        self.actuator = Actuator(
+        return Actuator(
             server,
             copy,
             PlanWriter(server, copy),
@@ -56,6 +59,10 @@ class World:
             lambda _service, reason, text: self.told.append((reason, text)),
             clock,
         )
+
+    def restart(self) -> None:
+        """Another controller begins on the same server: it remembers nothing."""
+        self.actuator = self._begin()
 
     def seen(self, *services: Any, **kinds: Any) -> Snapshot:
         """The snapshot of what the server holds."""
@@ -137,7 +144,7 @@ def test_nothing_is_written(given: Any, authority: Authority, version: str) -> N
 
 def test_a_hold_without_a_plan_does_not_make_the_kpas_replicas_the_minimum() -> None:
     world = World()
-    held = decision({"cpu-1": 7}, current={"cpu-1": 7}, reasons=(Reason("plan", "no forecast: hold"),))
+    held = decision({"cpu-1": 7}, current={"cpu-1": 7}, planned=False)
     world.actuator.apply(held, world.seen(), CATALOGUE, "cpu-1")
     assert world.server.asked == []
 
@@ -185,6 +192,35 @@ def test_someone_elses_bounds_are_noticed_left_alone_and_then_set_right() -> Non
     world.actuator.apply(decision({"cpu-1": 3}), world.seen(), CATALOGUE, "cpu-1")
     assert world.bounds()[0] == "3"
     assert len(world.told) == 1
+
+
+def test_what_someone_else_wrote_while_no_controller_ran_is_noticed_by_the_next_one() -> None:
+    world = World()
+    world.actuator.apply(decision({"cpu-1": 3}), world.seen(), CATALOGUE, "cpu-1")
+    world.server.patch(REVISION, {"metadata": {"annotations": {MIN_SCALE: "1"}}})
+    world.restart()
+    applied = world.actuator.apply(decision({"cpu-1": 4}), world.seen(), CATALOGUE, "cpu-1")
+    assert "someone else set 1..- instead of 3..-" in applied.text
+    assert world.bounds()[0] == "1"
+    assert [reason for reason, _ in world.told] == ["BoundsReverted"]
+    world.now_s = 31.0
+    assert world.actuator.apply(decision({"cpu-1": 4}), world.seen(), CATALOGUE, "cpu-1").ok
+    assert world.bounds()[0] == "4"
+
+
+def test_bounds_of_a_controller_that_ended_before_it_wrote_what_it_had_stored_are_no_conflict() -> None:
+    world = World()
+    world.actuator.apply(decision({"cpu-1": 2}), world.seen(), CATALOGUE, "cpu-1")
+    mine = {"f:metadata": {"f:annotations": {f"f:{MIN_SCALE}": {}}}}
+    record = [{"manager": MANAGER, "operation": "Update", "fieldsV1": mine}]
+    world.server.patch(REVISION, {"metadata": {"managedFields": record}})
+    stored = {"name": "resnet-00001", "original": {}, "written": {"minScale": 3}}
+    world.server.patch(f"{PLAN}/status", {"status": {"revisions": [stored]}})
+    world.restart()
+    applied = world.actuator.apply(decision({"cpu-1": 4}), world.seen(), CATALOGUE, "cpu-1")
+    assert applied.ok
+    assert world.bounds()[0] == "4"
+    assert world.told == []
 
 
 def test_a_copy_that_lags_behind_our_own_write_is_no_conflict() -> None:
@@ -259,6 +295,40 @@ def test_a_vertical_change_resizes_ready_pods_in_place() -> None:
         "spec": {"containers": [{"name": "model", "resources": {"requests": asked, "limits": asked}}]}
     }
     assert more == []
+
+
+def test_a_change_of_the_flavor_family_is_a_turn_and_ends_with_the_new_flavor_alone() -> None:
+    world = World()
+
+    def status(final: dict[str, int], *changes: Horizontal) -> tuple[str, int | None]:
+        world.actuator.apply(decision(final, changes=changes), world.seen(), CATALOGUE, "cpu-1")
+        said = world.server.objects[PLAN]["status"]
+        return said["flavor"], said.get("flavorTurn")
+
+    assert status({"cpu-half": 3}) == ("cpu-half", None)
+    assert status({"cpu-1": 3}) == ("cpu-1", None), "within the family it is resized, and no turn"
+    both = {"cpu-1": 3, "cpu-4": 1}
+    assert status(both, Horizontal("cpu-4", 0, 1)) == ("cpu-4", 1)
+    assert world.bounds()[0] == "4"
+    assert status(both) == ("cpu-4", 1), "while it lasts, new pods are of the new flavor"
+    assert status({"cpu-4": 1}) == ("cpu-4", 1)
+    assert world.bounds()[0] == "1"
+    assert status({"cpu-4": 1, "cpu-1": 1}, Horizontal("cpu-1", 0, 1)) == ("cpu-1", 2)
+
+
+@pytest.mark.parametrize(
+    ("most", "asked"), [(None, ["5", "3"]), ("5", ["5", "3"]), ("4", ["1", "3"])], ids=["any", "5", "4"]
+)
+def test_flavors_change_places_by_turns_as_far_as_there_is_room(most: str | None, asked: list[str]) -> None:
+    world, template = World(), {} if most is None else {MAX_SCALE: most}
+
+    def ask(current: dict[str, int], *changes: Horizontal) -> str | None:
+        it = decision({"cpu-1": 1, "cpu-4": 2}, current=current, changes=changes)
+        world.actuator.apply(it, world.seen(service(template=template)), CATALOGUE, "cpu-1")
+        return world.bounds()[0]
+
+    swap = Horizontal("cpu-1", 3, 1), Horizontal("cpu-4", 0, 2)
+    assert [ask({"cpu-1": 3}, *swap), ask({"cpu-1": 1}, swap[1])] == asked
 
 
 def test_new_pods_get_the_flavor_that_is_started() -> None:

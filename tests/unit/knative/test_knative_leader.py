@@ -5,7 +5,7 @@ from typing import Any
 from knative_world import Server
 
 from barista.platforms.knative.client import Refused
-from barista.platforms.knative.leader import ACT_S, LEASE_S, Leader
+from barista.platforms.knative.leader import ACT_SHARE, LEASE_S, Leader
 
 
 class Clock:
@@ -18,7 +18,12 @@ class Clock:
 def candidates() -> tuple[Leader, Leader, Clock, Server]:
     server, clock = Server(), Clock()
     it: Any = server
-    return Leader(it, "system", "c", "one", clock), Leader(it, "system", "c", "two", clock), clock, server
+    return (
+        Leader(it, "system", "c", "one", clock=clock),
+        Leader(it, "system", "c", "two", clock=clock),
+        clock,
+        server,
+    )
 
 
 def attempt(leader: Leader) -> bool:
@@ -38,7 +43,7 @@ def test_a_leader_that_cannot_renew_stops_acting_before_the_next_one_begins() ->
     one, two, clock, _ = candidates()
     attempt(one)
     attempt(two)
-    clock.now_s = ACT_S
+    clock.now_s = ACT_SHARE * LEASE_S
     assert not one.leads
     assert not attempt(two)
     clock.now_s = LEASE_S

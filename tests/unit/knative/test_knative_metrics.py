@@ -71,17 +71,21 @@ class Answers:
             if self.away:
                 raise requests.ConnectionError
             body = more.get("data") or more.get("params") or {}
-            self.queries.append(body["query"])
+            query = body.get("query", "series")
+            self.queries.append(query)
             answer = requests.Response()
             answer.status_code = 200
-            answer._content = self._result("query_range" in url, body["query"]).encode()
+            answer._content = self._result(url.rpartition("/")[2], query).encode()
             return answer
 
         monkeypatch.setattr(requests.Session, "request", request)
 
-    def _result(self, is_range: bool, query: str) -> str:
+    def _result(self, asked: str, query: str) -> str:
         import json
 
+        if asked == "series":
+            return json.dumps({"status": "success", "data": [dict(labels) for labels, _ in self.rows]})
+        is_range = asked == "query_range"
         rows = [] if "histogram_quantile" in query else self.rows
         kept = [(labels, value) for labels, value in rows if not is_range or labels[FIGURE] in (PROXIED, UP)]
         result = [
@@ -158,6 +162,22 @@ def test_a_prometheus_that_does_not_answer_makes_all_missing(monkeypatch: pytest
     seen = metrics().observe(SERVICES, NOW, 20.0, 10.0)
     assert seen[A].demand_rps.freshness is Freshness.MISSING
     assert metrics().history([A], NOW - 100, NOW, 10.0) == {}
+
+
+def test_a_history_is_asked_for_only_of_services_of_which_anything_was_scraped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = Answers(monkeypatch, (by_pod(PROXIED, B), 7.0))
+    weeks_s = 28 * 86_400.0
+    assert list(metrics().history([A, B], NOW - weeks_s, NOW, 10.0)) == [B]
+    series, *ranges = answers.queries
+    assert series == "series"
+    assert all('service=~"b[.]c"' in query for query in ranges)
+    answers.queries.clear()
+    assert metrics().history([], NOW - weeks_s, NOW, 10.0) == {}
+    answers.rows = ()
+    assert metrics().history([A, B], NOW - weeks_s, NOW, 10.0) == {}
+    assert answers.queries == ["series"]
 
 
 def test_names_with_dots_match_themselves_only() -> None:

@@ -1,6 +1,7 @@
 """What is generated is what is committed, and the examples are what the models read."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from barista.platforms.knative.crds import KINDS, structural
 from barista.platforms.knative.resources import ExecutionProfileResource
 from barista.platforms.knative.schema import Resource
 from barista.profile.store import write_profiles
-from barista.values.profile import Distribution, ExecutionProfile
+from barista.values.profile import Distribution, ExecutionProfile, Fit, Interval
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,15 +65,34 @@ def test_shipped_flavors_are_flavors(obj: dict[str, Any]) -> None:
     jsonschema.Draft4Validator(structural(resource)).validate(obj)
 
 
-def test_measured_profiles_become_resources_of_the_cluster(tmp_path: Path) -> None:
+def test_measured_profiles_become_resources_of_the_cluster_and_lose_nothing(tmp_path: Path) -> None:
     times = Distribution((0.5, 0.95), (0.01, 0.02), 0.012)
-    measured = ExecutionProfile("digits", "cpu-1", times, times, memory_gib=0.5, requests=100)
+    measured = ExecutionProfile(
+        model="digits",
+        flavor="cpu-2",
+        service_time=times,
+        setup_time=times,
+        memory_gib=0.5,
+        workers=2,
+        requests=100,
+        by_concurrency=((1, Distribution((0.5, 0.95), (0.008, 0.01), 0.009)), (2, times)),
+        intervals=(Interval(0.95, 0.018, 0.023),),
+        fit=Fit("shifted log-normal", (("sigma", 0.4), ("fixed_s", 0.005), ("mu", -5.0)), 0.04, 0.3),
+        saturation_rps=150.0,
+        dispersion=0.2,
+        ahead_s=0.003,
+    )
+    said = [getattr(measured, field.name) != field.default for field in fields(measured)]
+    assert all(said), "a field of ExecutionProfile is not tried here"
     write_profiles(tmp_path / "profiles.yaml", [measured])
     result = CliRunner().invoke(app, ["profile-resources", str(tmp_path / "profiles.yaml"), "-n", "models"])
     assert result.exit_code == 0
     (document,) = yaml.safe_load_all(result.stdout)
-    assert document["metadata"] == {"name": "digits-cpu-1", "namespace": "models"}
-    jsonschema.Draft4Validator(structural(ExecutionProfileResource)).validate(document)
+    assert document["metadata"] == {"name": "digits-cpu-2", "namespace": "models"}
+    schema = structural(ExecutionProfileResource)
+    jsonschema.Draft4Validator(schema).validate(document)
+    # The API server drops what the schema does not know.
+    assert document["spec"].keys() <= schema["properties"]["spec"]["properties"].keys()
     assert ExecutionProfileResource.read(document).profile() == measured
 
 

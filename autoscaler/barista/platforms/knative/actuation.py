@@ -19,9 +19,10 @@ from barista.platforms.knative.resizing import flavor_reader, resize
 from barista.platforms.knative.scaling_plan import RevisionStatus, ScaleBounds, ScalingPlanStatus
 from barista.platforms.knative.snapshot import Snapshot
 from barista.platforms.knative.state import RevisionState, ServiceState
+from barista.platforms.knative.turning import Turns, flavor_of, is_turn
 from barista.platforms.knative.watching import Reflector
 from barista.ports.platform import PlatformUnavailable
-from barista.values.decision import Applied, Decision, Horizontal
+from barista.values.decision import Applied, Decision
 from barista.values.flavor import Catalogue
 from barista.values.service import Authority, ServiceId
 
@@ -57,6 +58,7 @@ class Actuator:
         self._server, self._revisions, self._plans, self._followers = server, revisions, plans, followers
         self._tell, self._clock = tell, clock
         self._written: dict[tuple[ServiceId, str], _Written] = {}
+        self._turns = Turns()
 
     def apply(self, decision: Decision, snapshot: Snapshot, catalogue: Catalogue, usual: str) -> Applied:
         """Bring the service to what `decision` says. What stands in the way is in the answer, in words.
@@ -71,7 +73,7 @@ class Actuator:
         old = too_old(snapshot.config.version)
         if old is not None:
             return Applied(decision.service, ok=False, text=old)
-        if not decision.changes and _unplanned(decision):
+        if not decision.changes and not decision.planned:
             # Under `floor` the KPA may hold more than was planned: that must not become the new minimum.
             return Applied(decision.service, ok=True, text="no plan: the bounds stay as they are")
         try:
@@ -102,20 +104,23 @@ class Actuator:
         read: Callable[[Object], str],
         catalogue: Catalogue,
     ) -> list[str]:
-        replicas = sum(decision.final.values())
+        pods = snapshot.pods.get(service.id, ())
+        replicas, hindrance = self._turns.replicas(decision, service.own_bounds.most, pods, catalogue)
         wanted = wanted_bounds(service, snapshot.config, decision.authority, replicas)
         plan = snapshot.plans.get(service.id)
         status = plan.status if plan is not None else ScalingPlanStatus()
         reached = {revision.name for revision in service.revisions}
+        known = {found.name: found.written.bounds() for found in status.revisions}
         for found in status.revisions:
             if reached and found.name not in reached:
                 self._restore(service, found)
-        kept = self._keep(decision, service, status, wanted, replicas)
+        kept = self._keep(decision, service, status, wanted, catalogue)
         if plan is None or kept != status:
             self._plans.write(service, _changed(status, kept))
-        faults = resize(self._server, decision, snapshot.pods.get(service.id, ()), read, catalogue)
+        faults = [hindrance] if hindrance else []
+        faults += resize(self._server, decision, pods, read, catalogue)
         for revision in service.revisions:
-            fault = self._bring(service, revision, wanted[revision.name])
+            fault = self._bring(service, revision, wanted[revision.name], known.get(revision.name))
             late = self._followers.check(service, revision, wanted[revision.name], snapshot)
             faults += [text for text in (fault, late) if text]
         return faults
@@ -126,7 +131,7 @@ class Actuator:
         service: ServiceState,
         status: ScalingPlanStatus,
         wanted: Mapping[str, Bounds],
-        replicas: int,
+        catalogue: Catalogue,
     ) -> ScalingPlanStatus:
         """What the ScalingPlan must say before anything is written."""
         known = {found.name: found for found in status.revisions}
@@ -137,19 +142,31 @@ class Actuator:
             before = known[revision.name].original if revision.name in known else ScaleBounds.of(at_first)
             written = ScaleBounds.of(wanted[revision.name])
             revisions.append(RevisionStatus(name=revision.name, original=before, written=written))
+        flavor = flavor_of(decision, status.flavor)
+        turn = status.flavor_turn
+        if is_turn(status.flavor, flavor, catalogue):
+            turn = (turn or 0) + 1
         return status.model_copy(
             update={
                 "authority": decision.authority,
-                "flavor": _flavor_of(decision) or status.flavor,
-                "replicas": replicas,
+                "flavor": flavor or status.flavor,
+                "flavor_turn": turn,
+                "replicas": sum(decision.final.values()),
                 # For a moment no Revision may be reached: what was found must not be forgotten then.
                 "revisions": tuple(revisions) or status.revisions,
             }
         )
 
-    def _bring(self, service: ServiceState, revision: RevisionState, wanted: Bounds) -> str:
-        """Write `wanted` where it differs; why not, where someone else undid the last write."""
+    def _bring(
+        self, service: ServiceState, revision: RevisionState, wanted: Bounds, known: Bounds | None
+    ) -> str:
+        """Write `wanted` where it differs; why not, where someone else undid the last write.
+
+        `known` is what the ScalingPlan says was written last, perhaps by the controller before this one.
+        """
         key = (service.id, revision.name)
+        if key not in self._written and known is not None and not _is_ours(revision, known):
+            self._written[key] = _Written(known, revision.version)
         last = self._written.get(key)
         # An older copy has not caught up with our own write.
         there = last.bounds if last is not None and revision.version < last.version else revision.bounds
@@ -197,17 +214,13 @@ class Actuator:
         return int(patched["metadata"]["resourceVersion"])
 
 
-def _unplanned(decision: Decision) -> bool:
-    """Whether it only holds what is there, as there was no plan to follow."""
-    return any(reason.rail == "plan" and reason.text.endswith(": hold") for reason in decision.reasons)
+def _is_ours(revision: RevisionState, known: Bounds) -> bool:
+    """Whether we wrote the revision's bounds, though `known` may say otherwise.
 
-
-def _flavor_of(decision: Decision) -> str | None:
-    """The flavor that new pods are given: what is being started, else what is held most of."""
-    started = [c.flavor for c in decision.changes if isinstance(c, Horizontal) and c.after > c.before]
-    counts = decision.final
-    candidates = started or list(counts)
-    return max(candidates, key=lambda name: (counts.get(name, 0), name), default=None)
+    A controller that ended between what it stored and what it wrote left bounds of its own that are older.
+    """
+    there, stored = revision.bounds.annotations(), known.annotations()
+    return all(name in revision.ours for name, text in there.items() if text != stored[name])
 
 
 def _changed(old: ScalingPlanStatus, new: ScalingPlanStatus) -> dict[str, object]:

@@ -28,6 +28,9 @@ from barista.platforms.knative.scaling_plan import ScalingPlanResource
 from barista.platforms.knative.schema import ResourceError
 from barista.values.service import Authority, ServiceId, service_id
 
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+"""Of a Deployment's pods, those of the least cost (0 where it is not given) are deleted first."""
+
 Json = Mapping[str, Any]
 Patch = tuple[dict[str, Any], ...]
 """JSON patch (RFC 6902)."""
@@ -35,11 +38,15 @@ Patch = tuple[dict[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What stands for a service that opted in: how far Barista may go, and what it planned."""
+    """What stands for a service that opted in: how far Barista may go, and what it planned.
+
+    `turn` counts the changes of its flavor family.
+    """
 
     authority: Authority
     replicas: int | None = None
     flavor: FlavorResource | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def orders_for(
         said = Authority.ADVISE
     last = plan.status.authority or Authority.ADVISE
     authority = last if last is Authority.ADVISE else said or last
-    return Orders(authority, plan.status.replicas, flavor)
+    return Orders(authority, plan.status.replicas, flavor, plan.status.flavor_turn or 0)
 
 
 def mutate_revision(revision: Json, orders: Orders) -> Verdict:
@@ -134,7 +141,10 @@ def mutate_revision(revision: Json, orders: Orders) -> Verdict:
 
 
 def mutate_pod(pod: Json, orders: Orders) -> Verdict:
-    """A new pod with the resources, nodes and tolerations of the planned flavor, and its name."""
+    """A new pod with the resources, nodes and tolerations of the planned flavor, and its name.
+
+    Of two turns, the earlier one's pods are made the cheaper to delete.
+    """
     flavor = orders.flavor
     if orders.authority is Authority.ADVISE or flavor is None:
         return UNCHANGED
@@ -150,7 +160,10 @@ def mutate_pod(pod: Json, orders: Orders) -> Verdict:
         for part, value in changed.items()
     ]
     annotations = _metadata(pod).get("annotations") or {}
-    return Verdict(patch=(*ops, *_annotate(annotations, {FLAVOR: flavor.metadata.name})))
+    marks = {FLAVOR: flavor.metadata.name}
+    if orders.turn and DELETION_COST not in annotations:
+        marks[DELETION_COST] = str(orders.turn)
+    return Verdict(patch=(*ops, *_annotate(annotations, marks)))
 
 
 def _annotate(there: Mapping[str, str], wanted: Mapping[str, str]) -> Patch:

@@ -25,6 +25,8 @@ CONNECTIONS = 32
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+MANAGER = "knative-barista"
+"""Under this name the API server records which fields our patches wrote (``managedFields``)."""
 UNREADY = (429, 500, 502, 503, 504)
 """What the API server answers while it cannot: nothing is known then."""
 
@@ -100,8 +102,11 @@ class ApiServer:
         return self._ask("PUT", path, body=body)
 
     def patch(self, path: str, body: Object, kind: str = MERGE_PATCH) -> dict[str, Any]:
-        """The object at `path` after the patch `body`. Raises as `get` does."""
-        return self._ask("PATCH", path, body=body, content_type=kind)
+        """The object at `path` after the patch `body`. Raises as `get` does.
+
+        The server keeps on record that what it changes was written by `MANAGER`.
+        """
+        return self._ask("PATCH", path, {"fieldManager": MANAGER}, body, kind)
 
     def watch(self, path: str, query: Mapping[str, str], silent_s: float) -> Iterator[dict[str, Any]]:
         """The events of a watch that has begun, as they come, until the server ends it.

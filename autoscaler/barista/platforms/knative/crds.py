@@ -68,6 +68,7 @@ KINDS = (
             Column("Mean s", "number", ".spec.serviceTime.meanSeconds"),
             Column("Set-up s", "number", ".spec.setupTime.meanSeconds"),
             Column("Workers", "integer", ".spec.workers", 1),
+            Column("Keeps up rps", "number", ".spec.saturationRps", 1),
             AGE,
         ),
     ),

@@ -65,6 +65,11 @@ class Queries:
         up = self._pods("up", "")
         return _joined({**self._rates(duration(window_s)), UP: self._by_pods(f"{up} == 1", "count")})
 
+    def demand_series(self) -> tuple[str, ...]:
+        """The series that demand is made from."""
+        requests = self.names.requests
+        return self._pods(requests), self._activator(requests), self._pods("up", "")
+
     def latencies(self, percentile: float, window_s: float) -> str:
         """Time (s) of the requests at `percentile`, at the pods and at the activator."""
         buckets, unit = f"{self.names.latency}_bucket", self.names.latency_unit_s

@@ -21,7 +21,7 @@ from barista.platforms.knative.schema import (
     rule,
 )
 from barista.values.flavor import Flavor
-from barista.values.profile import Distribution, ExecutionProfile
+from barista.values.profile import Distribution, ExecutionProfile, Fit, Interval
 
 NVIDIA_GPU = "nvidia.com/gpu"
 
@@ -141,6 +141,61 @@ class Times(Part):
         return Distribution(levels, tuple(q.seconds for q in self.quantiles), self.mean_seconds)
 
 
+class TimesAtWork(Part):
+    """The time of a request while so many are at work in a replica."""
+
+    requests: PositiveInt = Field(description="at work at once")
+    time: Times
+
+    @classmethod
+    def of(cls, requests: int, times: Distribution) -> Self:
+        """The part that says that with `requests` at work each takes `times`."""
+        return cls(requests=requests, time=Times.of(times))
+
+
+class Bounds(Part):
+    """What bounds the time at `level`, 19 times out of 20."""
+
+    level: float = Field(ge=0, le=1)
+    low_seconds: float = Field(ge=0)
+    high_seconds: float = Field(ge=0)
+
+    @classmethod
+    def of(cls, interval: Interval) -> Self:
+        """The part that says what the value `interval` says."""
+        return cls(level=interval.level, low_seconds=interval.low_s, high_seconds=interval.high_s)
+
+    def interval(self) -> Interval:
+        """As a value."""
+        return Interval(self.level, self.low_seconds, self.high_seconds)
+
+
+class Parameter(Part):
+    """A parameter of a family of distributions."""
+
+    name: str
+    value: float
+
+
+class FitPart(Part):
+    """The family of distributions that fits measured times best, and how well."""
+
+    family: str
+    parameters: tuple[Parameter, ...] = Field((), max_length=8)
+    ks: float = Field(ge=0, description="the Kolmogorov-Smirnov distance")
+    ad: float = Field(description="the Anderson-Darling statistic")
+
+    @classmethod
+    def of(cls, fit: Fit) -> Self:
+        """The part that says what the value `fit` says."""
+        parameters = tuple(Parameter(name=name, value=value) for name, value in fit.parameters)
+        return cls(family=fit.family, parameters=parameters, ks=fit.ks, ad=fit.ad)
+
+    def fit(self) -> Fit:
+        """As a value."""
+        return Fit(self.family, tuple((one.name, one.value) for one in self.parameters), self.ks, self.ad)
+
+
 class ExecutionProfileSpec(Part):
     """The measured behaviour of a model on a flavor."""
 
@@ -158,7 +213,25 @@ class ExecutionProfileSpec(Part):
     model: Name = Field(description="what annotations and plans name it by")
     flavor: Name
     workers: PositiveInt = Field(1, description="requests that one replica works on at once")
-    service_time: Times = Field(description="of one request, served alone")
+    service_time: Times = Field(description="of one request, while every worker has one")
+    service_time_at_work: tuple[TimesAtWork, ...] = Field(
+        (),
+        max_length=16,
+        description="the same with fewer requests at work, where workers slow each other down",
+    )
+    service_time_bounds: tuple[Bounds, ...] = Field(
+        (), max_length=16, description="how sure the quantiles of serviceTime are"
+    )
+    service_time_fit: FitPart | None = None
+    saturation_rps: float | None = Field(
+        None, gt=0, description="requests/s that one replica was seen to keep up with"
+    )
+    dispersion: float = Field(
+        1.0, ge=0, description="variance of sums of service times in a row, over that of independent ones"
+    )
+    ahead_seconds: float = Field(
+        0.0, description="how much sooner requests that come by chance are answered than such times foretell"
+    )
     setup_time: Times = Field(description="from the order for a replica until it serves")
     memory: Quantity | None = Field(None, description="that a replica was seen to use")
     requests: NonNegativeInt = Field(0, description="that were measured")
@@ -180,6 +253,12 @@ class ExecutionProfileResource(Resource):
             flavor=profile.flavor,
             workers=profile.workers,
             service_time=Times.of(profile.service_time),
+            service_time_at_work=tuple(TimesAtWork.of(n, times) for n, times in profile.by_concurrency),
+            service_time_bounds=tuple(Bounds.of(interval) for interval in profile.intervals),
+            service_time_fit=FitPart.of(profile.fit) if profile.fit else None,
+            saturation_rps=profile.saturation_rps,
+            dispersion=profile.dispersion,
+            ahead_seconds=profile.ahead_s,
             setup_time=Times.of(profile.setup_time),
             memory=memory_text(profile.memory_gib) if profile.memory_gib else None,
             requests=profile.requests,
@@ -199,6 +278,15 @@ class ExecutionProfileResource(Resource):
                 memory_gib=gib(spec.memory) if spec.memory else 0.0,
                 workers=spec.workers,
                 requests=spec.requests,
+                by_concurrency=tuple(
+                    (one.requests, one.time.distribution())
+                    for one in sorted(spec.service_time_at_work, key=lambda one: one.requests)
+                ),
+                intervals=tuple(bounds.interval() for bounds in spec.service_time_bounds),
+                fit=spec.service_time_fit.fit() if spec.service_time_fit else None,
+                saturation_rps=spec.saturation_rps,
+                dispersion=spec.dispersion,
+                ahead_s=spec.ahead_seconds,
             )
         except ValueError as error:
             raise ResourceError(f"{self.kind_name} {self.id}: {error}") from error

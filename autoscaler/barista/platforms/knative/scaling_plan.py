@@ -110,6 +110,9 @@ class ScalingPlanStatus(Part):
     observed_generation: int | None = None
     authority: Authority | None = Field(None, description="that was used last")
     flavor: str | None = Field(None, description="that new pods are given at admission")
+    flavor_turn: int | None = Field(
+        None, description="counts the changes of its flavor family: pods of earlier turns leave first"
+    )
     replicas: int | None = Field(None, description="planned for the whole service")
     forecast: ForecastStatus | None = None
     choice: ChoiceStatus | None = None

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from barista.platforms.knative.bounds import Bounds, read_activation_scale, read_bounds
-from barista.platforms.knative.client import Object
+from barista.platforms.knative.client import MANAGER, Object
 from barista.platforms.knative.dialect import (
     BURST_CAPACITY,
     REVISION_LABEL,
@@ -41,7 +41,10 @@ class ClusterConfig:
 
 @dataclass(frozen=True, slots=True)
 class RevisionState:
-    """A Revision that a service's requests reach, with the share that it gets, and its bounds now."""
+    """A Revision that a service's requests reach, with the share that it gets, and its bounds now.
+
+    `ours` names the annotations of it that, by the API server's record, were last written by us.
+    """
 
     name: str
     share: float
@@ -49,6 +52,7 @@ class RevisionState:
     version: int
     is_latest: bool
     activation_scale: int | None = None
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,15 @@ def _revision(obj: Object, share: float, latest: str | None) -> RevisionState:
         version=version_of(obj),
         is_latest=metadata["name"] == latest,
         activation_scale=read_activation_scale(marks),
+        ours=_written_by(MANAGER, metadata),
     )
+
+
+def _written_by(manager: str, metadata: Mapping[str, Any]) -> frozenset[str]:
+    """The annotations that `manager` was the last to change."""
+    entries = (e for e in metadata.get("managedFields") or () if e.get("manager") == manager)
+    fields = (e.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {}) for e in entries)
+    return frozenset(name.removeprefix("f:") for names in fields for name in names)
 
 
 def _replica(
