@@ -1,7 +1,10 @@
 """``python -m benchmarks.cluster``: policies beside each other on the shared cluster, the same for all.
 
-`barista` forecasts and splits; `barista-admission` may set the head queues' bound besides; `oracle` is it
-when told the rates of the trace.
+`barista` forecasts and divides; `oracle` is it when told the rates of the trace. With admission control the
+head queues' bound is changed besides, one for all and for good, to that with the fewest misses of a service
+alone: in `…-admission` down to no head queue at all (who finds no place at a replica is refused), in
+`…-admission-from-0` down to the protocol's own rule with 0 in place of 50 (one may wait, another is in the
+dispatcher's hand).
 """
 
 import argparse
@@ -15,21 +18,22 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cluster.alone import missed_alone
+from benchmarks.cluster.alone import best_limit, missed_alone
 from benchmarks.cluster.barista import Barista
 from benchmarks.cluster.outlook import Forecaster, Forecasts, Foresight
 from benchmarks.cluster.pods import Cluster
-from benchmarks.cluster.queueing import HEAD_LIMIT, Floats
+from benchmarks.cluster.queueing import HEAD_LIMIT, NO_HEAD_QUEUE, Floats
 from benchmarks.cluster.reactive import Reactive, in_proportion, one_by_one
 from benchmarks.cluster.replay import Outcome, Policy, replay
 from benchmarks.cluster.trace import MINUTE_S, Case, WrongTrace, read_case
 
 BENCH = Path(__file__).parents[2].parent / "shared" / "bench" / "cluster"
-POLICIES = ("fairshare", "oneshot", "aiad", "barista", "barista-admission", "oracle", "oracle-admission")
+LEAST_LIMITS = {"": HEAD_LIMIT, "-admission": NO_HEAD_QUEUE, "-admission-from-0": 0}
+"""From where on the head queue's bound may be chosen, by how the name of the policy ends."""
+LOOKING_AHEAD = tuple(who + ending for who in ("barista", "oracle") for ending in LEAST_LIMITS)
+POLICIES = ("fairshare", "oneshot", "aiad", *LOOKING_AHEAD)
 SEEDS = (42, 24, 32, 40, 62)
 """The protocol's, its reference seed first."""
-STRICT = 0
-"""The head queue's bound under admission control: who could only wait behind another is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What policies are told before: misses of a service alone by head queue's bound, forecasts by seed."""
+    """What policies are told before.
 
+    `limits` are head queues' bounds by policy, `tables` misses of a service alone by bound, `quantiles`
+    forecasts by seed.
+    """
+
+    limits: dict[str, int]
     tables: dict[int, Floats]
     quantiles: dict[int, Floats]
 
@@ -107,15 +116,16 @@ def _policies(text: str) -> list[str]:
 
 
 def _known(case: Case, policies: list[str], seeds: list[int], workers: ProcessPoolExecutor) -> Known:
-    most_rps = case.trace.max() / MINUTE_S * 1.5
-    bounds = {_bound(policy) for policy in policies if _looks_ahead(policy)}
-    tables = dict(zip(bounds, workers.map(partial(missed_alone, most_rps=most_rps), bounds), strict=True))
-    if not any(policy.startswith("barista") for policy in policies):
-        return Known(tables, {})
+    ahead = [policy for policy in policies if policy in LOOKING_AHEAD]
+    limits = dict(zip(ahead, workers.map(_limit, ahead), strict=True))
+    used, most_rps = set(limits.values()), case.trace.max() / MINUTE_S * 1.5
+    tables = dict(zip(used, workers.map(partial(missed_alone, most_rps=most_rps), used), strict=True))
+    if not any(policy.startswith("barista") for policy in ahead):
+        return Known(limits, tables, {})
     histories = [case.history[:, k] for k in range(case.history.shape[1])]
     fitted = list(workers.map(partial(Forecaster.fitted, day_minutes=case.day_minutes), histories))
     rolled = workers.map(partial(_rolled, case, fitted), seeds)
-    return Known(tables, dict(zip(seeds, rolled, strict=True)))
+    return Known(limits, tables, dict(zip(seeds, rolled, strict=True)))
 
 
 def _rolled(case: Case, fitted: list[Forecaster], seed: int) -> Floats:
@@ -138,17 +148,13 @@ def _policy(case: Case, known: Known, arrivals: list[Floats], job: Job) -> Calla
         return lambda cluster: Reactive(cluster, wish)
     foresight = job.policy.startswith("oracle")
     sight = Foresight(case) if foresight else Forecasts(known.quantiles[job.seed], arrivals, case.seconds)
-    bound = _bound(job.policy)
-    limit = None if bound == HEAD_LIMIT else bound
-    return lambda cluster: Barista(cluster, sight.seen, known.tables[bound], limit)
+    limit = known.limits[job.policy]
+    return lambda cluster: Barista(cluster, sight.seen, known.tables[limit], limit)
 
 
-def _looks_ahead(policy: str) -> bool:
-    return policy.startswith(("barista", "oracle"))
-
-
-def _bound(policy: str) -> int:
-    return STRICT if policy.endswith("admission") else HEAD_LIMIT
+def _limit(policy: str) -> int:
+    least = LEAST_LIMITS[policy.removeprefix("barista").removeprefix("oracle")]
+    return HEAD_LIMIT if least == HEAD_LIMIT else best_limit(least)
 
 
 def _mean(outcomes: list[Outcome]) -> Outcome:
@@ -158,9 +164,9 @@ def _mean(outcomes: list[Outcome]) -> Outcome:
 
 def _show(limit: int, means: dict[str, Outcome], seeds: int) -> None:
     print(f"\n{limit} replicas in all, mean of {seeds} seeds")
-    print(f"{'policy':20}{'misses %':>10}{'lost utility':>14}{'replicas':>10}")
+    print(f"{'policy':26}{'misses %':>10}{'lost utility':>14}{'replicas':>10}")
     for name, mean in means.items():
-        print(f"{name:20}{mean.miss_pct:10.2f}{mean.lost_utility:14.2f}{mean.mean_replicas:10.1f}")
+        print(f"{name:26}{mean.miss_pct:10.2f}{mean.lost_utility:14.2f}{mean.mean_replicas:10.1f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Barista on the shared cluster: every five seconds, the split with the fewest misses to be expected.
+"""Barista on the shared cluster: every five seconds, the division with the fewest misses to be expected.
 
 It sees what was sent and what is in flight up to a second ago. What is taken from one service serves another
 only after some seventy seconds, so it moves replicas for the minutes after that, and keeps still where little
@@ -11,17 +11,18 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from benchmarks.cluster.allocation import NEVER, expected_misses, split
+from barista.plan.division import divide
 from benchmarks.cluster.alone import STEP_RPS
+from benchmarks.cluster.expectation import expected_misses
 from benchmarks.cluster.outlook import Outlook
 from benchmarks.cluster.pods import IN_IDLE_POD_S, IN_NEW_POD_S, Cluster, Service
-from benchmarks.cluster.queueing import LIMIT, Floats, advance
+from benchmarks.cluster.queueing import HEAD_LIMIT, LIMIT, Floats, advance
 
 EVERY_S = 5
 STEP_S = 5.0
 STEPS = 36
 """Three minutes ahead: what comes later can still be seen to later."""
-MOVED_S = 70
+MOVED_S = 75
 """Until what is taken from one service serves another: its pod is kept idle, then a new one starts."""
 A_MOVE_COSTS = 5.0
 """Misses that a replica more or less must save: forecasts change their minds."""
@@ -35,22 +36,21 @@ Sight = Callable[[int, int, float], Outlook]
 class Barista:
     """Runs `cluster` by what `sight` sees; `table` is the share that misses by replicas and rate.
 
-    With `admission_limit` the head queues' bound is set to it (a class of its own in the protocol).
+    The head queues' bound is set to `head_limit`: to another than HEAD_LIMIT only in a class of its own.
     """
 
     cluster: Cluster
     sight: Sight
     table: Floats
-    admission_limit: int | None = None
+    head_limit: int = HEAD_LIMIT
     every_s: int = EVERY_S
 
     def __post_init__(self) -> None:
-        if self.admission_limit is not None:
-            for service in self.cluster.services:
-                service.queue.at[LIMIT] = self.admission_limit
+        for service in self.cluster.services:
+            service.queue.at[LIMIT] = self.head_limit
 
     def act(self) -> None:
-        """Look, split, move."""
+        """Look, divide, move."""
         cluster = self.cluster
         for service in cluster.services:
             advance(service.queue, cluster.now_s - 1.0)
@@ -60,7 +60,7 @@ class Barista:
             [
                 _costs(
                     self.table,
-                    self.admission_limit is None,
+                    self.head_limit == HEAD_LIMIT,
                     float(service.queue.in_flight),
                     _ready(service, cluster.now_s),
                     service.ordered,
@@ -72,7 +72,7 @@ class Barista:
                 for k, service in enumerate(cluster.services)
             ]
         )
-        wanted = split(cost, cluster.limit)
+        wanted = divide(cost, cluster.limit)
         changes = [int(w) - service.ordered for w, service in zip(wanted, cluster.services, strict=True)]
         for k, change in enumerate(changes):
             if change < 0:
@@ -104,7 +104,7 @@ def _costs(
     weights: Floats,
 ) -> Floats:
     """Misses to be expected, and what the moves cost, with each number of replicas from 1."""
-    costs = np.full(MOST + 1, NEVER)
+    costs = np.full(MOST + 1, np.inf)
     for count in range(1, MOST + 1):
         then = ready.copy()
         if count < ordered:

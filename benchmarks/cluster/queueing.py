@@ -15,6 +15,8 @@ Ints = npt.NDArray[np.int64]
 
 HEAD_LIMIT = 50
 """Requests waiting in the head queue above which one more is refused."""
+NO_HEAD_QUEUE = -1
+"""The bound at which nobody waits there: who finds no place at a replica is refused."""
 IN_REPLICA = 4
 """Requests a replica holds: one in service, three waiting."""
 SLOTS = 128
@@ -170,13 +172,19 @@ def _routed(q: Queueing, now_s: float) -> None:
         second = min(int(now_s), len(q.ended) - 1)
         q.ended[second] += 1
         q.ended_latency_s[second] += now_s - q.arrivals_s[request]
-    elif at[WAITING] > at[LIMIT]:
+    elif at[WAITING] > at[LIMIT] and (at[LIMIT] > NO_HEAD_QUEUE or not _has_place(q)):
         q.refused[request] = True
         _route(q, request, q.way_out_s[request], now_s, True)
     else:
         q.head[(at[HEAD_FIRST] + at[WAITING]) % HEAD_SLOTS] = request
         at[WAITING] += 1
         _dispatch(q, now_s)
+
+
+@numba.njit(cache=True)
+def _has_place(q: Queueing) -> bool:
+    """Whether a replica in rotation can take one more request."""
+    return bool((q.held_count[q.rotation[: q.at[IN_ROTATION]]] < IN_REPLICA).any())
 
 
 @numba.njit(cache=True)
