@@ -54,11 +54,10 @@ class Timed:
     inner: Forecaster
     fits_s: list[float] = field(default_factory=list)
     calls_s: list[float] = field(default_factory=list)
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The forecaster's name."""
-        return self.inner.name
+    def __post_init__(self) -> None:
+        self.name = self.inner.name
 
     def fit(self, demand: Demand, context: ForecastContext, warm: Any | None = None) -> Any:
         """As the forecaster's."""

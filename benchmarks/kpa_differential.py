@@ -97,7 +97,7 @@ def barista(scenario: Scenario) -> list[Answer]:
             if windows[0].is_empty(at_s):
                 answers.append({"pods": 0, "valid": False, "panic": False})
                 continue
-            means = tuple(window.mean(at_s) for window in windows)
+            means = (windows[0].mean(at_s), windows[1].mean(at_s))
         opinion, state = scale(*means, state, look["ready"], at_s, rules)
         answers.append({"pods": opinion.pods, "valid": True, "panic": state.panic_at_s is not None})
     return answers

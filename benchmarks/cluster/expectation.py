@@ -55,5 +55,5 @@ def _between(table: Floats, row: int, place: float) -> float:
     last = table.shape[1] - 1
     k = int(place)
     if k >= last:
-        return table[row, last]
-    return table[row, k] * (k + 1 - place) + table[row, k + 1] * (place - k)
+        return float(table[row, last])
+    return float(table[row, k] * (k + 1 - place) + table[row, k + 1] * (place - k))

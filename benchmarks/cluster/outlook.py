@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barista.forecast.ensemble import Ensemble
+from barista.forecast.ensemble import Ensemble, EnsembleState
 from barista.ports.forecaster import ForecastContext
 from barista.values.series import DAY_S, Calendar, Demand
 from benchmarks.cluster.queueing import Floats, Ints
@@ -45,7 +45,7 @@ class Foresight:
         """The rates of the next `steps` steps, for certain."""
         minutes = ((now_s + step_s * (np.arange(steps) + 0.5)) // MINUTE_S).astype(int)
         known = minutes < len(self.case.trace)
-        rates = self.case.trace[np.minimum(minutes, len(self.case.trace) - 1)].T / MINUTE_S * known
+        rates: Floats = self.case.trace[np.minimum(minutes, len(self.case.trace) - 1)].T / MINUTE_S * known
         return Outlook(np.ascontiguousarray(rates[:, None, :]), np.ones((len(rates), 1)))
 
 
@@ -71,7 +71,7 @@ class Forecasts:
         weights = _prior() * np.exp(evidence - evidence.max(axis=1, keepdims=True))
         rates = courses[:, :, np.clip(leads, 0, AHEAD - 1)]
         now = (BELIEF_S * first + sent) / (BELIEF_S + elapsed_s)
-        rates = np.where(leads == 0, now[:, :, None], rates) * (moments < self.seconds)
+        rates = np.where(leads == 0, now[:, :, None], rates) * (moments < self.seconds).astype(float)
         return Outlook(rates, weights / weights.sum(axis=1, keepdims=True))
 
 
@@ -79,7 +79,7 @@ class Forecasts:
 class Forecaster:
     """The forecaster, fitted to a service's history; one a service."""
 
-    state: object
+    state: EnsembleState
     minutes: int
 
     @staticmethod

@@ -98,11 +98,11 @@ class Cluster:
         for due in [due for due in service.waiting if due <= now_s]:
             service.waiting.remove(due)
             self._order(service, now_s)
-        due = [ready for ready in service.starting if ready <= now_s]
-        if due:
+        ready = [at_s for at_s in service.starting if at_s <= now_s]
+        if ready:
             advance(service.queue, now_s)
-        for ready in due:
-            service.starting.remove(ready)
+        for at_s in ready:
+            service.starting.remove(at_s)
             self._serve(service)
 
     def _order(self, service: Service, now_s: int) -> None:

@@ -95,12 +95,14 @@ def queueing(arrivals_s: Floats, chance: np.random.Generator, seconds: int) -> Q
 
 def router_times_s(chance: np.random.Generator, count: int) -> Floats:
     """What the router spends on a request, each way."""
-    return 3.48533e-3 + 0.987812e-3 * np.exp(0.480784 * chance.standard_normal(count))
+    times_s: Floats = 3.48533e-3 + 0.987812e-3 * np.exp(0.480784 * chance.standard_normal(count))
+    return times_s
 
 
 def service_times_s(chance: np.random.Generator, count: int) -> Floats:
     """What a replica spends on a request."""
-    return 79.3016e-3 + 68.5808e-3 * np.exp(0.422471 * chance.standard_normal(count))
+    times_s: Floats = 79.3016e-3 + 68.5808e-3 * np.exp(0.422471 * chance.standard_normal(count))
+    return times_s
 
 
 @numba.njit(cache=True)
