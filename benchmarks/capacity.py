@@ -16,6 +16,7 @@ times the mean service time, at p95.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from barista.capacity.make import NAMES, capacity_model
 from barista.values.profile import Distribution, ExecutionProfile
 from barista.values.series import FloatArray
 from barista.values.service import DispatchRule, Slo
-from benchmarks.dispatching import largest_rps
+from benchmarks.dispatching import Queue
 from benchmarks.torchserve_capacity import measured_cases
 
 RATIOS, PERCENTILES = (1.5, 2.0, 3.0, 5.0, 10.0), (0.9, 0.95, 0.99)
@@ -80,26 +81,20 @@ def main(arguments: Iterable[str] | None = None) -> None:
         _print_measured(given)
         return
     times = service_times()
-    chance = np.random.default_rng(1)
-    luck = chance.random(given.requests)
-    drawn = {name: np.interp(luck, d.levels, d.values_s) for name, d in times.items()}
     rules = [DispatchRule(rule) for rule in given.rules.split(",")]
     errors: dict[tuple[DispatchRule, str, bool], list[float]] = {}
     begun = time.perf_counter()
     for case in cases(rules, times):
-        simulated = largest_rps(
-            drawn[case.times], case.slo.latency_s, case.slo.percentile, case.rule, case.replicas, case.workers
-        )
-        share = simulated / (case.replicas * case.workers)
-        if share < 0.01:
+        law = times[case.times]
+        queue = Queue(law, case.rule, case.replicas, case.workers, given.requests)
+        simulated = queue.largest_rps(case.slo)
+        if simulated == 0:
             continue  # the service times alone leave the SLO no room
-        profile = ExecutionProfile(
-            "net", "any", times[case.times], Distribution.constant(1.0), workers=case.workers
-        )
+        profile = ExecutionProfile("net", "any", law, Distribution.constant(1.0), workers=case.workers)
         for name in given.models.split(","):
             predicted = capacity_model(name).rps(profile, case.slo, case.rule, case.replicas)
             error = predicted / simulated - 1
-            errors.setdefault((case.rule, name, share < LIGHT), []).append(error)
+            errors.setdefault((case.rule, name, simulated < LIGHT * queue.full_rps), []).append(error)
             if given.all:
                 print(
                     f"{case.rule:13}{name:10}{case.times:16}{case.replicas:>3} x {case.workers}"
@@ -120,7 +115,13 @@ def _print_measured(given: argparse.Namespace) -> None:
     print(
         f"{'model':10}{'flavor':>8}{'replicas':>9}{'SLO ms':>8}{'predicted':>11}{'measured':>10}{'error':>8}"
     )
-    for found in measured_cases(given.models_of_store.split(","), given.flavors.split(","), given.seconds):
+    models, flavors = given.models_of_store.split(","), given.flavors.split(",")
+    begun = time.perf_counter()
+
+    def say(text: str) -> None:
+        print(f"{time.perf_counter() - begun:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    for found in measured_cases(models, flavors, given.seconds, say):
         print(
             f"{found.model:10}{found.cpu:>8g}{found.replicas:>9}{found.slo.latency_s * 1000:>8.0f}"
             f"{found.predicted_rps:>11.2f}{found.measured_rps:>10.2f}"
@@ -138,7 +139,7 @@ def _parsed(arguments: Iterable[str] | None) -> argparse.Namespace:
     parser.add_argument("--torchserve", action="store_true", help="hold it against real model servers")
     parser.add_argument("--models-of-store", default="digits,resnet50")
     parser.add_argument("--flavors", default="0.25x2,0.5x2,1x1", metavar="CPUxREPLICAS,…")
-    parser.add_argument("--seconds", type=float, default=40.0, help="at each rate of a real server")
+    parser.add_argument("--seconds", type=float, default=30.0, help="at each rate of a real server")
     return parser.parse_args(None if arguments is None else list(arguments))
 
 

@@ -20,7 +20,7 @@ from barista.values.profile import ExecutionProfile
 if TYPE_CHECKING:
     from barista.profile.measure import Subject
 
-WIDTH = 140
+WIDTH = 160
 """Columns of the table, also where the terminal has fewer."""
 
 
@@ -171,6 +171,8 @@ def _print(profiles: Sequence[ExecutionProfile], as_json: bool) -> None:
             "p95_within_ms": _within(profile, 0.95),
             "fit": profile.fit.family if profile.fit else "",
             "ks": round(profile.fit.ks, 3) if profile.fit else "",
+            "dispersion": round(profile.dispersion, 2),
+            "ahead_ms": round(profile.ahead_s * 1000, 1),
             "keeps_up_rps": round(profile.saturation_rps, 2) if profile.saturation_rps else "",
             "setup_s": round(profile.setup_time.mean_s, 1),
             "memory_gib": round(profile.memory_gib, 2),

@@ -65,15 +65,23 @@ async def closed_loop(
     return times_s
 
 
+def arrivals_s(rps: float, requests: int, seed: int = 0) -> list[float]:
+    """When `requests` come (s), by a Poisson process of rate `rps`.
+
+    The times between them are an exponential distribution's quantiles in random order: a few hundred drawn
+    freely would come at a rate that is some per cent off.
+    """
+    luck = (np.random.default_rng(seed).permutation(requests) + 0.5) / requests
+    times_s: list[float] = np.cumsum(-np.log1p(-luck) / rps).tolist()
+    return times_s
+
+
 async def open_loop(server: Answering, rps: float, seconds: float, seed: int = 0) -> Ramp:
     """Requests at `rps` by a Poisson process for `seconds`; ends when the last one is answered."""
-    chance = np.random.default_rng(seed)
-    gaps_s = chance.exponential(1 / rps, max(10, round(rps * seconds)))
     begun = time.monotonic()
     tasks: list[asyncio.Task[tuple[float, float]]] = []
-    due_s = begun
-    for gap_s in gaps_s.tolist():
-        due_s += gap_s
+    for after_s in arrivals_s(rps, max(10, round(rps * seconds)), seed):
+        due_s = begun + after_s
         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
         tasks.append(asyncio.create_task(_one(server, due_s)))
     last_s = time.monotonic()

@@ -3,7 +3,8 @@
 Set-up time is measured first, at the family's largest cpu (a starting replica is given that much).
 Then, on one server, each flavor's cpu quota is set in place and, once it is warm, requests are sent in
 closed loops, with one client and up to as many as the server has workers: nothing queues, so what is seen is
-service time. Where asked, an open loop follows, faster and faster, until the server no longer keeps up.
+service time. Where asked, an open loop follows, faster and faster, until the server no longer keeps up;
+it also tells how far requests that come by chance are ahead of what the service times foretell.
 Raw quantiles are kept, with the bounds of the percentiles and the family that fits best beside them.
 """
 
@@ -19,14 +20,18 @@ from barista.ports.model_server import ModelServer
 from barista.profile.cells import Cell, Cells
 from barista.profile.fit import best_fit
 from barista.profile.intervals import intervals
-from barista.profile.loops import closed_loop, open_loop, warm_up
+from barista.profile.loops import arrivals_s, closed_loop, open_loop, warm_up
 from barista.profile.noise import Machine, Watch, noise_in
+from barista.profile.pauses import ahead_s, dispersion
 from barista.profile.running import CpuQuota, MeasureError, Running, running
 from barista.values.flavor import Flavor
 from barista.values.profile import Distribution, ExecutionProfile
 
 RAMP = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
 """Rates of the open loop, as shares of what the closed loop ended with all workers busy."""
+
+BUSY = 0.7
+"""The one at which it is seen how far an open loop is ahead: requests queue, and it keeps up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +201,19 @@ def _judge(bench: _Bench, flavor: Flavor, cell: Cell) -> None:
 def _profile(bench: _Bench, flavor: Flavor, setup_time: Distribution, seen: _Seen) -> ExecutionProfile:
     full = seen.closed[bench.workers]
     by_concurrency = tuple((n, Distribution.of(cell.times_s)) for n, cell in sorted(seen.closed.items()))
+    service_time, together = Distribution.of(full.times_s), dispersion(full.times_s)
     held = [rps for rps, cell in seen.ramp.items() if cell.kept_up]
+    ahead = [
+        ahead_s(
+            arrivals_s(rps, len(cell.times_s)), cell.times_s, service_time.evened(together), bench.workers
+        )
+        for share, (rps, cell) in zip(RAMP, seen.ramp.items(), strict=False)
+        if share == BUSY
+    ]
     return ExecutionProfile(
         model=bench.subject.model,
         flavor=flavor.name,
-        service_time=Distribution.of(full.times_s),
+        service_time=service_time,
         setup_time=setup_time,
         memory_gib=max(cell.memory_gib for cell in seen.closed.values()),
         workers=bench.workers,
@@ -209,6 +222,8 @@ def _profile(bench: _Bench, flavor: Flavor, setup_time: Distribution, seen: _See
         intervals=intervals(full.times_s),
         fit=best_fit(full.times_s),
         saturation_rps=max(held) if held else None,
+        dispersion=together,
+        ahead_s=ahead[0] if ahead else 0.0,
     )
 
 

@@ -69,6 +69,8 @@ class _Profile(_Strict):
     requests: int = Field(0, ge=0)
     memory_gib: float = Field(0.0, ge=0)
     saturation_rps: float | None = Field(None, gt=0)
+    dispersion: float = Field(1.0, ge=0)
+    ahead_s: float = 0.0
     service_time_s: _Times
     bounds_s: dict[float, _Bounds] = Field(default_factory=dict)
     fit: _Fit | None = None
@@ -90,6 +92,8 @@ class _Profile(_Strict):
             ),
             fit=self.fit.value() if self.fit is not None else None,
             saturation_rps=self.saturation_rps,
+            dispersion=self.dispersion,
+            ahead_s=self.ahead_s,
         )
 
 
@@ -199,6 +203,10 @@ def _document(profile: ExecutionProfile) -> dict[str, Any]:
     }
     if profile.saturation_rps is not None:
         document["saturation_rps"] = round(profile.saturation_rps, 3)
+    if profile.dispersion != 1:
+        document["dispersion"] = round(profile.dispersion, 4)
+    if profile.ahead_s:
+        document["ahead_s"] = round(profile.ahead_s, 6)
     if profile.intervals:
         document["bounds_s"] = {
             one.level: {"low": round(one.low_s, 6), "high": round(one.high_s, 6)} for one in profile.intervals

@@ -8,6 +8,11 @@ from itertools import pairwise
 import numpy as np
 
 SETUP_LEVEL = 0.95
+LEVELS = (
+    *(0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    *(0.93, 0.95, 0.965, 0.975, 0.985, 0.99, 0.995, 0.9975, 0.999, 1.0),
+)
+"""Quantiles that are kept of measured times: many where objectives lie and the tail bends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,9 @@ class Distribution:
         return Distribution((0.0, 1.0), (value_s, value_s), value_s)
 
     @staticmethod
-    def of(samples_s: "np.typing.ArrayLike", levels: tuple[float, ...] | None = None) -> "Distribution":
-        """The empirical distribution of `samples_s`, at `levels` (default: 0, 1, 5, 10 … 99, 100 %)."""
+    def of(samples_s: "np.typing.ArrayLike", levels: tuple[float, ...] = LEVELS) -> "Distribution":
+        """The empirical distribution of `samples_s`, at `levels`."""
         samples = np.asarray(samples_s, dtype=float)
-        if levels is None:
-            levels = (0.0, 0.01, 0.05, *(i / 10 for i in range(1, 10)), 0.95, 0.99, 0.999, 1.0)
         values = np.quantile(samples, levels)
         return Distribution(levels, tuple(float(v) for v in values), float(samples.mean()))
 
@@ -57,6 +60,12 @@ class Distribution:
         levels = tuple(sorted({*self.levels, *other.levels}))
         values = (self.quantile(x) + share * (other.quantile(x) - self.quantile(x)) for x in levels)
         return Distribution(levels, tuple(values), self.mean_s + share * (other.mean_s - self.mean_s))
+
+    def evened(self, dispersion: float) -> "Distribution":
+        """The distribution with as many times the variance, around the same mean."""
+        if dispersion == 1:
+            return self
+        return self.towards(Distribution.constant(self.mean_s), 1 - dispersion**0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,8 @@ class ExecutionProfile:
     `workers` requests are worked on at once; `service_time` is that of each of them while all are.
     `by_concurrency` has the service time with fewer at work, by their number, ascending and up to `workers`
     (empty: the same as with all). `saturation_rps` is the most that one replica was seen to keep up with.
+    The variance of sums of service times in a row is `dispersion` times that of independent ones. Requests
+    that came by chance were answered `ahead_s` sooner than by a queue of service times evened out so.
     """
 
     model: str
@@ -101,6 +112,8 @@ class ExecutionProfile:
     intervals: tuple[Interval, ...] = ()
     fit: Fit | None = None
     saturation_rps: float | None = None
+    dispersion: float = 1.0
+    ahead_s: float = 0.0
 
     def service_time_at(self, busy: float) -> Distribution:
         """Service time while `busy` requests are at work on average; between measured numbers linear."""

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from barista.capacity.exponential import central_wait, in_turn_wait
 from barista.capacity.make import NAMES, capacity_model
-from barista.capacity.two_choices import exponential_tail
-from barista.capacity.walk import deterministic_tail
+from barista.capacity.renewal import renewal
+from barista.capacity.shape import ServiceTime, Shape
+from barista.capacity.two_choices import added
+from barista.capacity.waiting import FIXED
+from barista.capacity.walk import walk_tail
 from barista.platforms.simulated.queue import FcfsQueue
 from barista.values.profile import Distribution, ExecutionProfile
 from barista.values.service import DispatchRule, Slo
-from benchmarks.dispatching import largest_rps, sojourn_s
+from benchmarks.dispatching import Queue, waiting_s
 
 RULES = tuple(DispatchRule)
 MGC = capacity_model("mgc")
@@ -55,7 +58,7 @@ def test_one_replica_taken_in_turn_is_a_central_queue(workers: int) -> None:
 
 @pytest.mark.parametrize("utilisation", [0.3, 0.7, 0.95])
 def test_fixed_service_waits_as_pollaczek_and_khinchine_say(utilisation: float) -> None:
-    times, tail = deterministic_tail(1, utilisation)
+    times, tail = walk_tail(FIXED, 1, utilisation)
     area = float(np.trapezoid(tail, times) if hasattr(np, "trapezoid") else np.trapz(tail, times))
     mean = area + times[0] * (1 + tail[0]) / 2 * utilisation
     assert mean == pytest.approx(utilisation / (2 * (1 - utilisation)), rel=0.03)
@@ -64,11 +67,27 @@ def test_fixed_service_waits_as_pollaczek_and_khinchine_say(utilisation: float) 
     assert within == pytest.approx(1 - (1 - utilisation) * math.exp(utilisation / 2), rel=0.02)
 
 
-def test_the_better_of_two_among_many_keeps_queues_as_short_as_the_theory_says() -> None:
-    times = np.linspace(0, 40, 4000)
-    mean = float(np.sum(exponential_tail(1, 0.9, times)) * (times[1] - times[0]))
+@pytest.mark.parametrize("cv", [0.3, 1.0])
+def test_one_server_waits_the_same_by_renewal_and_by_random_walk(cv: float) -> None:
+    service = ServiceTime.of(log_normal(cv), Shape.MEASURED, 3.0)
+    times, walked = walk_tail(service, 1, 0.7)
+    renewed = renewal(service, 1, 20.0)
+    at = np.linspace(0.1, 15, 40)
+    tail = 0.7 * np.interp(at, renewed.times, renewed.tail(0.7))
+    assert tail == pytest.approx(np.interp(at, times, walked), rel=0.02, abs=1e-4)
+
+
+def test_exponential_service_waits_by_renewal_as_erlang_says() -> None:
+    service = ServiceTime.of(Distribution.constant(1.0), Shape.EXPONENTIAL, 3.0)
+    found, wait = renewal(service, 4, 5.0), central_wait(4, 0.8)
+    assert found.tail(0.8) == pytest.approx(np.exp(-wait.rate * found.times), abs=0.01)
+
+
+def test_the_better_of_two_among_many_waits_as_long_as_the_theory_says() -> None:
+    evenly = tuple(np.linspace(1.0, 1e-4, 2000))
+    mean = float(added(50, 1, (0.9,), evenly).at(0, 1.0).mean())
     stay = sum(0.9 ** (2**k - 2) for k in range(1, 12))  # Mitzenmacher 2001, for two choices
-    assert mean + 1 == pytest.approx(stay, rel=0.02)
+    assert mean + 1 == pytest.approx(stay, rel=0.03)
 
 
 def test_the_benchmarks_central_queue_is_the_simulated_platforms() -> None:
@@ -81,20 +100,20 @@ def test_the_benchmarks_central_queue_is_the_simulated_platforms() -> None:
         queue.join(name, "small", 2, 0.0)
     queue.advance(1e9)
     drawn = np.interp(luck, times.levels, times.values_s)
-    mine = sojourn_s(arrivals, drawn, DispatchRule.LEAST_LOADED, 2, 2)
-    assert mine == pytest.approx(queue.latencies_s(0.0, 1e9))
+    waited = waiting_s(arrivals, drawn, DispatchRule.LEAST_LOADED, 2, 2)
+    assert waited + drawn == pytest.approx(queue.latencies_s(0.0, 1e9))
 
 
 @pytest.mark.parametrize("rule", [r for r in RULES if r is not DispatchRule.FIRST_FREE])
 @pytest.mark.parametrize(("replicas", "workers"), [(1, 1), (4, 1), (3, 2)])
-@pytest.mark.parametrize("cv", [0.0, 0.3])
+@pytest.mark.parametrize("cv", [0.0, 0.3, 0.6])
 def test_predicted_rates_are_within_five_per_cent_of_simulated_ones(
     rule: DispatchRule, replicas: int, workers: int, cv: float
 ) -> None:
     times = log_normal(cv) if cv else Distribution.constant(1.0)
-    drawn = np.interp(np.random.default_rng(3).random(60_000), times.levels, times.values_s)
+    queue = Queue(times, rule, replicas, workers, requests=100_000)
     for slo in (Slo(3.0, 0.95), Slo(6.0, 0.99)):
-        simulated = largest_rps(drawn, slo.latency_s, slo.percentile, rule, replicas, workers)
+        simulated = queue.largest_rps(slo)
         predicted = MGC.rps(profile(times, workers), slo, rule, replicas)
         assert predicted == pytest.approx(simulated, rel=0.05)
 

@@ -4,7 +4,9 @@ import asyncio
 import os
 import sys
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from barista.ports.model_server import Command, Launch
 from barista.profile import measure
 from barista.profile.cells import Cell, Cells
-from barista.profile.loops import closed_loop, open_loop, warm_up
+from barista.profile.loops import arrivals_s, closed_loop, open_loop, warm_up
 from barista.profile.measure import Effort, Subject, measure_profile
 from barista.profile.noise import Machine
 from barista.profile.running import MeasureError
@@ -195,6 +197,14 @@ async def test_an_open_loop_sends_at_its_rate_whatever_becomes_of_the_requests()
     ramp = await open_loop(Scripted(), 400, 0.25)
     assert len(ramp.times_s) == 100
     assert ramp.kept_up
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_arrivals_come_at_their_rate_whatever_the_chance(seed: int) -> None:
+    due_s = arrivals_s(20.0, 300, seed)
+    assert due_s[-1] == pytest.approx(15.0, rel=0.01)
+    gaps_s = [after - before for before, after in pairwise([0.0, *due_s])]
+    assert max(gaps_s) > 5 * median(gaps_s)
 
 
 class OneByOne:
