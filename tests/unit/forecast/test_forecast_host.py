@@ -1,6 +1,5 @@
 """Stories of the host: whatever a forecaster does, its service loses foresight at most."""
 
-import os
 import time
 from concurrent.futures import Executor, Future
 from datetime import datetime
@@ -152,21 +151,22 @@ def test_one_services_fault_is_not_its_neighbours():
     assert set(one.health()) == {its.id}
 
 
+class Recording(KillingPool):
+    """Remembers what it was given last."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.last = super().submit(fn, *args, **kwargs)
+        return self.last
+
+
 def test_in_worker_processes_hung_and_crashed_fits_are_given_up_and_the_next_one_works():
-    with KillingPool() as fits, KillingPool() as forecasts:
+    with Recording() as fits, KillingPool() as forecasts:
         one = ForecasterHost(make, CONTEXT, STEP_S, forecasts, fits, time_limit_s=60, forecast_limit_s=30)
         hung, crashed, fine = service("HangsInFit"), service("CrashesInFit", "b"), service("Honest", "c")
-        fits.submit(os.getpid).result()  # its worker is up: what is ordered runs at once
         one.learn(hung, demand(HISTORY), END_S)
-
-        def given_up():
-            # The clock is the caller's: a third of the limit passes at each look.
-            given_up.now_s += 20
-            one.collect(given_up.now_s)
-            return hung.id in one.health()
-
-        given_up.now_s = END_S
-        until(given_up)
+        until(fits.last.running)
+        one.collect(END_S)
+        one.collect(END_S + 61)
         assert "took over 60 s" in one.health()[hung.id]
         for each in (crashed, fine):
             one.learn(each, demand(HISTORY), END_S)
